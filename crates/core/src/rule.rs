@@ -1,0 +1,181 @@
+//! Cross-database flows: what a rule declares and how its last run went.
+//!
+//! Running a rule is the engine's business.
+
+use crate::Name;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// How a rule moves data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleMode {
+    /// A full mirror, run by run.
+    Snapshot,
+    /// A copy, then every change.
+    Cdc,
+    /// Changes both ways.
+    Bidirectional,
+    /// The tree says something else; the rule carries a problem.
+    Unknown,
+}
+
+impl RuleMode {
+    const WORDS: [(&'static str, Self); 3] = [
+        ("snapshot", Self::Snapshot),
+        ("cdc", Self::Cdc),
+        ("bidirectional", Self::Bidirectional),
+    ];
+
+    /// The word of the tree file and of JSON.
+    pub fn word(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, mode)| *mode == self)
+            .map_or("unknown", |(word, _)| word)
+    }
+
+    /// The mode of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::WORDS
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, mode)| *mode)
+    }
+}
+
+/// Who wins when both sides changed the same row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ConflictResolution {
+    /// The source side.
+    #[default]
+    SourceWins,
+    /// The target side.
+    TargetWins,
+    /// The later change.
+    Timestamp,
+}
+
+impl ConflictResolution {
+    const WORDS: [(&'static str, Self); 3] = [
+        ("source-wins", Self::SourceWins),
+        ("target-wins", Self::TargetWins),
+        ("timestamp", Self::Timestamp),
+    ];
+
+    /// The word of the tree file and of JSON.
+    pub fn word(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, policy)| *policy == self)
+            .map_or("source-wins", |(word, _)| word)
+    }
+
+    /// The policy of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::WORDS
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, policy)| *policy)
+    }
+}
+
+/// What one run, or one streaming interval, did to one collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectionStats {
+    /// The collection.
+    pub collection: Name,
+    /// Rows inserted.
+    pub created: u64,
+    /// Rows updated.
+    pub updated: u64,
+    /// Rows deleted.
+    pub deleted: u64,
+    /// Rows left alone.
+    pub skipped: u64,
+    /// Rows that failed.
+    pub errors: u64,
+}
+
+/// How the last run of a rule went. What was not counted is absent, never 0.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SyncStats {
+    /// Rows inserted.
+    pub inserted: Option<u64>,
+    /// Rows updated.
+    pub updated: Option<u64>,
+    /// Rows deleted.
+    pub deleted: Option<u64>,
+    /// Rows that failed.
+    pub failed: Option<u64>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// When it started, as the source tells it (milliseconds, or an ISO 8601 text).
+    pub last_run: Option<Value>,
+    /// When it last ended well, as the source tells it.
+    pub last_sync: Option<Value>,
+    /// Rows since the rule exists.
+    pub total_synced: Option<u64>,
+    /// Failures since the rule exists.
+    pub total_errors: Option<u64>,
+    /// The last failure, in words without secrets.
+    pub last_error: Option<Name>,
+    /// The same, collection by collection.
+    pub details: Vec<CollectionStats>,
+}
+
+/// A rule at one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Unique among the rules.
+    pub name: Name,
+    /// The project that is read.
+    pub source: Name,
+    /// The project that is written.
+    pub target: Name,
+    /// How data moves.
+    pub mode: RuleMode,
+    /// The tables, or `*` for all of the source master's.
+    pub collections: Vec<Name>,
+    /// Who wins a conflict.
+    pub conflict_resolution: ConflictResolution,
+    /// Whether it is meant to run.
+    pub enabled: bool,
+    /// How the last run went, once there was one.
+    pub last_stats: Option<Arc<SyncStats>>,
+    /// What is wrong with its entry, in a sentence without secrets.
+    pub problem: Option<Name>,
+}
+
+impl Rule {
+    /// An enabled rule from `source` to `target` without collections.
+    pub fn new(
+        name: impl Into<Name>,
+        source: impl Into<Name>,
+        target: impl Into<Name>,
+        mode: RuleMode,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            source: source.into(),
+            target: target.into(),
+            mode,
+            collections: Vec::new(),
+            conflict_resolution: ConflictResolution::default(),
+            enabled: true,
+            last_stats: None,
+            problem: None,
+        }
+    }
+
+    /// Whether what was *declared* of it is the same; the last run is not compared.
+    pub fn same_declaration(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.source == other.source
+            && self.target == other.target
+            && self.mode == other.mode
+            && self.collections == other.collections
+            && self.conflict_resolution == other.conflict_resolution
+            && self.enabled == other.enabled
+            && self.problem == other.problem
+    }
+}

@@ -1,0 +1,103 @@
+//! What a tree file declares, typed.
+//!
+//! Unknown fields are not here: they stay in the text, which [`Document`](super::Document) edits.
+
+use super::Uri;
+use crate::{
+    Capabilities, Dialect, Lag, Name, PoolLimits, Problem, Project, Replica, Role, Routing, Rule, Snapshot,
+    SourceInfo,
+};
+use std::sync::Arc;
+
+/// A whole tree file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tree {
+    /// The projects, in the file's order.
+    pub projects: Vec<TreeProject>,
+    /// The rules, in the file's order.
+    pub rules: Vec<Rule>,
+}
+
+/// One project of a tree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TreeProject {
+    /// Its name.
+    pub name: Name,
+    /// How its reads are spread.
+    pub routing: Routing,
+    /// Its replicas, in the file's order.
+    pub replicas: Vec<TreeReplica>,
+}
+
+/// One replica of a tree, with the address that snapshots never carry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TreeReplica {
+    /// Its name.
+    pub name: Name,
+    /// The declared role.
+    pub role: Role,
+    /// The declared dialect.
+    pub dialect: Option<Dialect>,
+    /// Where it is and how to log in.
+    pub uri: Option<Uri>,
+    /// The declared pool sizes.
+    pub pool: Option<PoolLimits>,
+    /// The lag that its owner tolerates, in milliseconds.
+    pub lag_tolerance_ms: Option<u64>,
+    /// What the original's ORM does with schemas; kept, not used.
+    pub schema_strategy: Option<Name>,
+    /// What is wrong with the entry.
+    pub problem: Option<Name>,
+}
+
+/// Why a tree alone says nothing about a slave.
+const NOT_MEASURED: &str = "not measured: a tree file declares replicas, nothing asks them";
+/// Why a master has no lag.
+const MASTER: &str = "a master has nothing to lag behind";
+
+impl Tree {
+    /// The snapshot of a tree that nobody measures: everything declared, nothing observed.
+    pub fn snapshot(&self, label: impl Into<Name>, problems: Vec<Problem>) -> Snapshot {
+        Snapshot {
+            source: SourceInfo {
+                kind: "tree file".into(),
+                label: label.into(),
+                live: false,
+            },
+            capabilities: Capabilities::default(),
+            projects: self
+                .projects
+                .iter()
+                .map(|project| Arc::new(project.declared()))
+                .collect(),
+            rules: self.rules.clone(),
+            problems,
+        }
+    }
+}
+
+impl TreeProject {
+    fn declared(&self) -> Project {
+        Project {
+            name: self.name.clone(),
+            routing: self.routing,
+            replicas: self.replicas.iter().map(TreeReplica::declared).collect(),
+        }
+    }
+}
+
+impl TreeReplica {
+    fn declared(&self) -> Replica {
+        Replica {
+            dialect: self.dialect.clone(),
+            lag: match self.role {
+                Role::Master => Lag::not_applicable(MASTER),
+                Role::Slave => Lag::unknown(NOT_MEASURED),
+            },
+            lag_tolerance_ms: self.lag_tolerance_ms,
+            pool: self.pool,
+            problem: self.problem.clone(),
+            ..Replica::new(self.name.clone(), self.role)
+        }
+    }
+}
