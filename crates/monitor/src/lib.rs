@@ -1,1 +1,47 @@
-//! The product.
+//! The door of the library: watch any [`Source`] and serve what it says.
+//!
+//! ```no_run
+//! use replica_monitor::{Config, read_tree, start};
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let source = read_tree(".mostajs/replicator-tree.json")?;
+//! let monitor = start(Config::default(), source).await?;
+//! println!("{}", monitor.url());
+//! monitor.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A closure is a source too:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use replica_monitor::{Config, Project, Replica, Role, Snapshot, start};
+//! let source = || Snapshot::named("mine").with_project(Project::new("shop", vec![Replica::new("master", Role::Master)]));
+//! let monitor = start(Config { port: 0, ..Config::default() }, source).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Databases are spoken to in `replica-engine`; words are defined in `replica-core`.
+
+mod activity;
+mod body;
+pub mod cli;
+mod clock;
+mod config;
+mod handle;
+mod hub;
+mod server;
+mod source;
+mod stream_log;
+mod wire;
+
+pub use config::Config;
+pub use handle::{Handle, StartError, start};
+pub use hub::{Busy, OnEvent};
+pub use replica_core::{
+    Capabilities, Dialect, Event, EventKind, Lag, PoolUsage, Problem, Project, Replica, ReplicaKey, Role,
+    Routing, Rule, RuleMode, Secret, Snapshot, Source, SourceError, State, SyncStats, Verdict,
+};
+pub use server::auth::Role as TokenRole;
+pub use source::{TreeFile, read_tree};

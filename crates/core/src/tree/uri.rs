@@ -167,8 +167,7 @@ fn userinfo_end(rest: &str) -> Option<usize> {
     rest[..query]
         .match_indices('@')
         .map(|(at, _)| at)
-        .filter(followed_by_host)
-        .last()
+        .rfind(followed_by_host)
         .or(Some(first))
 }
 

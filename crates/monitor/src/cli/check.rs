@@ -1,0 +1,61 @@
+//! `check FILE`: what is wrong with a tree file, for people or as JSON.
+
+use super::Failure;
+use replica_core::tree;
+use replica_core::{Problem, Severity};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Exit code 0: nothing worse than warnings. 1: there are errors, or the file cannot be read.
+#[derive(clap::Args)]
+pub(super) struct Check {
+    /// The tree file
+    file: PathBuf,
+    /// One JSON object on standard output instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        let name = self.file.display().to_string();
+        let bytes = std::fs::read(&self.file)
+            .map_err(|error| Failure::Failed(format!("cannot read {name}: {error}")))?;
+        let parsed = tree::parse(&bytes, &name);
+        let errors = parsed
+            .problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count();
+        if self.json {
+            let problems: Vec<_> = parsed.problems.iter().map(json).collect();
+            writeln!(
+                out,
+                "{}",
+                serde_json::json!({ "file": name, "ok": errors == 0, "problems": problems })
+            )?;
+        } else {
+            for problem in &parsed.problems {
+                writeln!(out, "{}: {}", problem.severity.word(), problem.sentence())?;
+            }
+            let tree = parsed.tree.unwrap_or_default();
+            let replicas: usize = tree.projects.iter().map(|project| project.replicas.len()).sum();
+            writeln!(
+                out,
+                "{name}: {} projects, {replicas} replicas, {} rules, {errors} errors",
+                tree.projects.len(),
+                tree.rules.len()
+            )?;
+        }
+        // The problems are the message.
+        if errors == 0 {
+            Ok(())
+        } else {
+            Err(Failure::Failed(String::new()))
+        }
+    }
+}
+
+fn json(problem: &Problem) -> serde_json::Value {
+    crate::wire::problem(problem)
+}

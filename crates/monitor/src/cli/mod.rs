@@ -1,0 +1,102 @@
+//! The command line: what was typed becomes a command, and a failure becomes an exit code.
+//!
+//! 0: done. 1: it could not be done. 2: it was asked for wrongly.
+
+mod check;
+mod serve;
+mod settings;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Tells whether the replicas of your databases keep up.
+///
+/// Without a command it serves (see `serve --help`). Settings are also read from the environment
+/// (MONITOR_TREE, MONITOR_PORT, MONITOR_HOST, MONITOR_TOKEN, MONITOR_OPERATOR_TOKEN, MONITOR_POLL_MS) and from the files
+/// `.mostajs/config.env` and `.env`; a flag wins over the environment, the environment over the files.
+#[derive(Parser)]
+#[command(name = "replica-monitor", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Wanted>,
+    #[command(flatten)]
+    serve: settings::Flags,
+}
+
+#[derive(Subcommand)]
+enum Wanted {
+    /// Watch a tree file and serve the page and the API (the default).
+    Serve(settings::Flags),
+    /// Tell what is wrong with a tree file.
+    Check(check::Check),
+    /// Write a shell's completion script to standard output.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page to standard output.
+    Man,
+}
+
+/// How a command failed.
+pub(crate) enum Failure {
+    /// It was asked for wrongly: exit code 2.
+    Usage(String),
+    /// It could not be done: exit code 1.
+    Failed(String),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse() {
+        Cli { command: None, serve }
+        | Cli {
+            command: Some(Wanted::Serve(serve)),
+            ..
+        } => serve::run(&serve),
+        Cli {
+            command: Some(Wanted::Check(check)),
+            ..
+        } => check.run(&mut io::stdout().lock()),
+        Cli {
+            command: Some(Wanted::Completions { shell }),
+            ..
+        } => {
+            clap_complete::generate(shell, &mut Cli::command(), "replica-monitor", &mut io::stdout());
+            Ok(())
+        }
+        Cli {
+            command: Some(Wanted::Man),
+            ..
+        } => clap_mangen::Man::new(Cli::command())
+            .render(&mut io::stdout())
+            .map_err(Failure::from),
+    };
+    let (code, message) = match done {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Failed(message)) => (1, message),
+        Err(Failure::Usage(message)) => (2, message),
+    };
+    if !message.is_empty() {
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(io::stderr(), "replica-monitor: {message}");
+    }
+    ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+}

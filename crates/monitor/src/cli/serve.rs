@@ -1,0 +1,98 @@
+//! `serve`: watches a tree file until told to stop.
+
+use super::Failure;
+use super::settings::{Flags, LogFormat, Settings};
+use crate::handle::{StartError, start};
+use crate::source::TreeFile;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+/// Open files to ask for: one a client.
+const FILES: u64 = 65_536;
+/// What is still running after this is left behind: a source that hangs must not keep the process alive.
+const LAST_WAIT: Duration = Duration::from_millis(300);
+
+pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    log_to_stderr(flags.log_format);
+    let settings = flags.resolve()?;
+    // Without it the system's own limit holds; clients beyond it wait.
+    let _ = rlimit::increase_nofile_limit(FILES);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(serve(settings));
+    runtime.shutdown_timeout(LAST_WAIT);
+    done
+}
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    let Settings { config, tree, watch } = settings;
+    if tree.is_dir() {
+        return Err(Failure::Usage(format!(
+            "--tree {}: this is a folder; name the file in it",
+            tree.display()
+        )));
+    }
+    let source = TreeFile::open(&tree, watch).map_err(|error| {
+        Failure::Failed(format!(
+            "cannot read the tree file {}: {error}\nName the right one with --tree FILE, or start with an empty one: echo '{{}}' > FILE",
+            tree.display()
+        ))
+    })?;
+    // Listened for before the first client can come, so that no signal is lost.
+    let stop = signals()?;
+    let open = config.token.is_none();
+    let monitor = start(config, source).await.map_err(|error| match error {
+        StartError::Settings(why) => Failure::Usage(why),
+        listen => Failure::Failed(listen.to_string()),
+    })?;
+    let mut out = io::stdout();
+    writeln!(
+        out,
+        "replica-monitor serves {} at {}/",
+        tree.display(),
+        monitor.url()
+    )?;
+    if !open {
+        writeln!(
+            out,
+            "Reading needs the token: as Authorization: Bearer, or once as ?token= in a browser."
+        )?;
+    }
+    out.flush()?;
+    stop.await;
+    monitor.stop().await;
+    Ok(())
+}
+
+/// Resolves at the first signal that asks to stop.
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MONITOR_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    // An application that embeds this may have set its own; then that one stays.
+    let _ = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}

@@ -1,0 +1,214 @@
+//! Flags, environment and `.env` files → [`Config`]: exactly what was asked for, or why not.
+//!
+//! Nothing is started here. The environment is only read, never changed.
+
+use super::Failure;
+use crate::Config;
+use clap::{Args, ValueEnum};
+use replica_core::Secret;
+use std::collections::HashMap;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the tree is when nobody says.
+const DEFAULT_TREE: &str = ".mostajs/replicator-tree.json";
+/// Read in this order; the first to name a variable wins, after the real environment.
+const ENV_FILES: [&str; 2] = [".mostajs/config.env", ".env"];
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Args)]
+pub(super) struct Flags {
+    /// The tree file [default: .mostajs/replicator-tree.json] [env: MONITOR_TREE]
+    #[arg(long, value_name = "FILE")]
+    tree: Option<PathBuf>,
+    /// The port to serve at; 0 lets the system choose [default: 14499] [env: MONITOR_PORT]
+    #[arg(long)]
+    port: Option<u16>,
+    /// The address to serve at [default: 127.0.0.1] [env: MONITOR_HOST]
+    #[arg(long)]
+    host: Option<String>,
+    /// The token that reading needs; visible in `ps`, so prefer MONITOR_TOKEN or --token-file [env: MONITOR_TOKEN]
+    #[arg(long, value_name = "SECRET", conflicts_with = "token_file")]
+    token: Option<String>,
+    /// A file whose first line is the token that reading needs
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// A file whose first line is the token that writing needs [env: MONITOR_OPERATOR_TOKEN holds the token itself]
+    #[arg(long, value_name = "FILE")]
+    operator_token_file: Option<PathBuf>,
+    /// How often the tree is looked at, in milliseconds [default: 2000] [env: MONITOR_POLL_MS]
+    #[arg(long, value_name = "MS")]
+    poll: Option<u64>,
+    /// Only poll; do not ask the system to tell of changes
+    #[arg(long)]
+    no_watch: bool,
+    /// The folder that relative paths start from
+    #[arg(long, value_name = "DIR")]
+    runtime: Option<PathBuf>,
+    /// A host name under which browsers may ask without a token (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// Serve beyond this machine without any token
+    #[arg(long)]
+    insecure_no_auth: bool,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) log_format: LogFormat,
+}
+
+/// What `serve` needs.
+pub(super) struct Settings {
+    pub(super) config: Config,
+    pub(super) tree: PathBuf,
+    pub(super) watch: bool,
+}
+
+impl Flags {
+    /// Joins flags, environment and files.
+    pub(super) fn resolve(&self) -> Result<Settings, Failure> {
+        let base = self.runtime.clone().unwrap_or_default();
+        if self.runtime.as_ref().is_some_and(|folder| !folder.is_dir()) {
+            return Err(Failure::Usage(format!(
+                "--runtime {}: this is not a folder",
+                base.display()
+            )));
+        }
+        let env = Environment::read(&base)?;
+        let poll_ms = match self.poll {
+            Some(ms) => ms,
+            None => env.number("MONITOR_POLL_MS")?.unwrap_or(2000),
+        };
+        if poll_ms == 0 {
+            return Err(Failure::Usage(
+                "the poll period must be 1 ms or more, but is 0".into(),
+            ));
+        }
+        let port = match self.port {
+            Some(port) => port,
+            None => env.number("MONITOR_PORT")?.unwrap_or(14499),
+        };
+        let host = self.host.clone().or_else(|| env.get("MONITOR_HOST"));
+        let config = Config {
+            host: host.as_deref().map_or(Ok(Config::default().host), address)?,
+            port,
+            token: self.token(&base, &env)?,
+            operator_token: self.operator_token(&base, &env)?,
+            poll: Duration::from_millis(poll_ms),
+            allow_hosts: self.allow_host.clone(),
+            insecure_no_auth: self.insecure_no_auth,
+            ..Config::default()
+        };
+        let tree = self
+            .tree
+            .clone()
+            .or_else(|| env.get("MONITOR_TREE").map(PathBuf::from));
+        let tree = base.join(tree.unwrap_or_else(|| DEFAULT_TREE.into()));
+        Ok(Settings {
+            config,
+            tree,
+            watch: !self.no_watch,
+        })
+    }
+
+    fn token(&self, base: &Path, env: &Environment) -> Result<Option<Secret<String>>, Failure> {
+        match (&self.token, &self.token_file) {
+            (Some(token), _) => secret("--token", token.clone()).map(Some),
+            (None, Some(file)) => from_file("--token-file", &base.join(file)).map(Some),
+            (None, None) => env.secret("MONITOR_TOKEN"),
+        }
+    }
+
+    fn operator_token(&self, base: &Path, env: &Environment) -> Result<Option<Secret<String>>, Failure> {
+        match &self.operator_token_file {
+            Some(file) => from_file("--operator-token-file", &base.join(file)).map(Some),
+            None => env.secret("MONITOR_OPERATOR_TOKEN"),
+        }
+    }
+}
+
+fn address(host: &str) -> Result<IpAddr, Failure> {
+    if let Ok(address) = host.parse() {
+        return Ok(address);
+    }
+    let found = (host, 0)
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut found| found.next());
+    found
+        .map(|found| found.ip())
+        .ok_or_else(|| Failure::Usage(format!("the host {host:?} is no address and has none")))
+}
+
+/// An empty token would leave the monitor open without a word.
+fn secret(from: &str, token: String) -> Result<Secret<String>, Failure> {
+    match token.is_empty() {
+        true => Err(Failure::Usage(format!(
+            "{from} is empty: give it a value, or leave it out to serve without a token"
+        ))),
+        false => Ok(Secret::new(token)),
+    }
+}
+
+fn from_file(flag: &str, path: &Path) -> Result<Secret<String>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::Failed(format!("{flag} {}: {error}", path.display())))?;
+    secret(
+        &format!("{flag} {}", path.display()),
+        text.lines().next().unwrap_or_default().trim().to_owned(),
+    )
+}
+
+/// The variables of the process, then those of the files.
+struct Environment(HashMap<String, String>);
+
+impl Environment {
+    fn read(base: &Path) -> Result<Self, Failure> {
+        let mut variables: HashMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        for file in ENV_FILES.map(|file| base.join(file)) {
+            let Ok(entries) = dotenvy::from_path_iter(&file) else {
+                continue;
+            };
+            for entry in entries {
+                // The error would quote the line, which may hold a password.
+                let entry = entry.map_err(|_| {
+                    Failure::Failed(format!("{} has a line that is not NAME=value", file.display()))
+                });
+                let (name, value) = entry?;
+                variables.entry(name).or_insert(value);
+            }
+        }
+        Ok(Self(variables))
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        text.parse()
+            .map(Some)
+            .map_err(|_| Failure::Usage(format!("{name} must be a number, but is {text:?}")))
+    }
+
+    fn secret(&self, name: &str) -> Result<Option<Secret<String>>, Failure> {
+        self.0
+            .get(name)
+            .map(|value| secret(name, value.clone()))
+            .transpose()
+    }
+}

@@ -1,0 +1,53 @@
+//! Everything that can be set about a running monitor, ready to use.
+//!
+//! Flags and environment variables are turned into this in [`crate::cli`]; an application writes it itself.
+
+use crate::hub::OnEvent;
+use replica_core::Secret;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// The settings of one monitor.
+#[derive(Clone)]
+pub struct Config {
+    /// Where to listen. Anything but a loopback address needs a token, or `insecure_no_auth`.
+    pub host: IpAddr,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+    /// Whoever shows it may read. Without one, reading is open.
+    pub token: Option<Secret<String>>,
+    /// Whoever shows it may read and write. Without one, nobody may write.
+    pub operator_token: Option<Secret<String>>,
+    /// How often the source is asked.
+    pub poll: Duration,
+    /// How many events are kept.
+    pub activity_buffer_size: usize,
+    /// Called with every event, on the hub's own task: it must not block.
+    pub on_event: Option<OnEvent>,
+    /// Host names, besides addresses and `localhost`, under which browsers may ask without a token.
+    pub allow_hosts: Vec<String>,
+    /// Serve beyond loopback without any token.
+    pub insecure_no_auth: bool,
+    /// The most connections at one time.
+    pub max_connections: usize,
+    /// The most event streams at one time.
+    pub max_streams: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 14499,
+            token: None,
+            operator_token: None,
+            poll: Duration::from_millis(2000),
+            activity_buffer_size: 200,
+            on_event: None,
+            allow_hosts: Vec::new(),
+            insecure_no_auth: false,
+            max_connections: 32_768,
+            max_streams: 10_000,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A running monitor, and how it is started and stopped.
+
+use crate::config::Config;
+use crate::hub::{Busy, Hub};
+use crate::server::auth::Access;
+use crate::server::{self, Site};
+use replica_core::{Event, Secret, Snapshot, Source};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// Why a monitor did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The settings do not go together; the text says what to do.
+    Settings(String),
+    /// The address cannot be listened at.
+    Listen(SocketAddr, io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(why) => f.write_str(why),
+            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let port = address.port();
+                write!(
+                    f,
+                    "port {port} at {} is in use; stop its owner or choose another with --port",
+                    address.ip()
+                )
+            }
+            Self::Listen(address, error) => write!(f, "cannot listen at {address}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running monitor. Dropping it does not stop it; [`Handle::stop`] does.
+pub struct Handle {
+    address: SocketAddr,
+    hub: Hub,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+/// Starts a monitor of `source` on the current tokio runtime. It answers when this returns.
+pub async fn start(config: Config, source: impl Source + 'static) -> Result<Handle, StartError> {
+    check(&config)?;
+    let wanted = SocketAddr::new(config.host, config.port);
+    let listener = listen(wanted).map_err(|error| StartError::Listen(wanted, error))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| StartError::Listen(wanted, error))?;
+    let (stop, stopping) = watch::channel(false);
+    let hub = Hub::start(
+        Arc::new(source),
+        config.poll,
+        config.activity_buffer_size,
+        config.on_event.clone(),
+        stopping.clone(),
+    );
+    let site = Arc::new(Site {
+        hub: hub.clone(),
+        access: Access::new(config.token.as_ref(), config.operator_token.as_ref()),
+        allow_hosts: config.allow_hosts,
+        streams: Default::default(),
+        max_streams: config.max_streams,
+        stop: stopping.clone(),
+    });
+    // A quick source has answered before the first client can ask; a slow one must not delay the door.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), hub.first()).await;
+    let serving = tokio::spawn(server::serve(
+        listener,
+        server::router(site),
+        config.max_connections,
+        stopping,
+    ));
+    Ok(Handle {
+        address,
+        hub,
+        stop,
+        serving,
+    })
+}
+
+fn check(config: &Config) -> Result<(), StartError> {
+    let empty =
+        |token: &Option<Secret<String>>| token.as_ref().is_some_and(|token| token.expose().is_empty());
+    if empty(&config.token) || empty(&config.operator_token) {
+        return Err(StartError::Settings(
+            "an empty token would leave the monitor open: give it a value, or none at all".into(),
+        ));
+    }
+    if config.poll.is_zero() {
+        return Err(StartError::Settings(
+            "the poll period must be at least 1 ms".into(),
+        ));
+    }
+    if !config.host.is_loopback() && config.token.is_none() && !config.insecure_no_auth {
+        return Err(StartError::Settings(format!(
+            "{} can be reached from other machines and no token is set: set MONITOR_TOKEN, or accept it with --insecure-no-auth",
+            config.host
+        )));
+    }
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl Handle {
+    /// Where it serves, for people and browsers on this machine.
+    pub fn url(&self) -> String {
+        let reachable = match (self.address.ip().is_unspecified(), self.address.is_ipv4()) {
+            (false, _) => self.address,
+            (true, true) => SocketAddr::new([127, 0, 0, 1].into(), self.address.port()),
+            (true, false) => SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), self.address.port()),
+        };
+        format!("http://{reachable}")
+    }
+
+    /// Puts an application's own event into the activity log and the stream.
+    pub fn emit(&self, event: Event) -> Result<(), Busy> {
+        self.hub.tell(vec![event])
+    }
+
+    /// What is known now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.hub.now().snapshot)
+    }
+
+    /// Ends the streams, lets open answers finish, and returns within two seconds.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        // It ends by itself within its grace; a panic there was reported already.
+        let _ = self.serving.await;
+    }
+}

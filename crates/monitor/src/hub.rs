@@ -1,0 +1,363 @@
+//! The one loop that everything passes through: snapshots and told events in, ticks out.
+//!
+//! It awaits nothing but its inbox. A source that hangs makes itself stale (and the hub says so); it never
+//! delays a listener or an answer.
+
+use crate::activity::{Activity, Recorded};
+use crate::body::Body;
+use crate::clock::now_ms;
+use crate::stream_log::StreamLog;
+use crate::wire::{EventJson, ReplicasJson, RoutingJson, RulesJson, SnapshotJson};
+use bytes::Bytes;
+use replica_core::{Event, EventKind, Lag, Name, ReplicaKey, Snapshot, Source, State, diff};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+
+/// How many inputs may wait; an application that tells more is refused.
+const INBOX: usize = 1024;
+/// A source that has not answered for this many poll periods is called stalled.
+const STALLED_PERIODS: u32 = 3;
+
+/// What the hub is told.
+enum Input {
+    Polled(Arc<Snapshot>),
+    /// The source failed, in words.
+    Failed(String),
+    Told(Vec<Event>),
+}
+
+/// The hub does not take more now; try again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
+
+impl std::fmt::Display for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the monitor takes no more events right now; try again later")
+    }
+}
+
+impl std::error::Error for Busy {}
+
+/// What is known at one instant, and every body rendered from it, each at most once.
+pub(crate) struct Published {
+    pub(crate) seq: u64,
+    at_ms: i64,
+    pub(crate) snapshot: Arc<Snapshot>,
+    poll: Duration,
+    /// Since when the source has not answered.
+    pub(crate) stalled_since: Option<i64>,
+    /// Whether the source has answered at least once.
+    pub(crate) ready: bool,
+    /// The last events, oldest first.
+    pub(crate) recent: Vec<Recorded>,
+    bodies: Bodies,
+}
+
+#[derive(Clone, Default)]
+struct Bodies {
+    replicas: Arc<OnceLock<Body>>,
+    rules: Arc<OnceLock<Body>>,
+    routing: Arc<OnceLock<Body>>,
+    snapshot: Arc<OnceLock<Body>>,
+    events: Arc<OnceLock<Body>>,
+}
+
+impl Published {
+    pub(crate) fn replicas(&self) -> &Body {
+        self.bodies
+            .replicas
+            .get_or_init(|| Body::json(&ReplicasJson(&self.snapshot)))
+    }
+
+    pub(crate) fn rules(&self) -> &Body {
+        self.bodies
+            .rules
+            .get_or_init(|| Body::json(&RulesJson(&self.snapshot)))
+    }
+
+    pub(crate) fn routing(&self) -> &Body {
+        self.bodies
+            .routing
+            .get_or_init(|| Body::json(&RoutingJson(&self.snapshot)))
+    }
+
+    pub(crate) fn events(&self) -> &Body {
+        self.bodies.events.get_or_init(|| {
+            let events: Vec<&[u8]> = self.recent.iter().map(|event| &event.json[..]).collect();
+            Body::new([&b"["[..], &events.join(&b","[..]), b"]"].concat().into())
+        })
+    }
+
+    pub(crate) fn whole(&self) -> &Body {
+        self.bodies.snapshot.get_or_init(|| {
+            Body::json(&SnapshotJson {
+                snapshot: &self.snapshot,
+                seq: self.seq,
+                ts: self.at_ms,
+                poll_ms: u64::try_from(self.poll.as_millis()).unwrap_or(u64::MAX),
+                stalled_since: self.stalled_since,
+            })
+        })
+    }
+}
+
+/// The hub, as its users hold it.
+#[derive(Clone)]
+pub(crate) struct Hub {
+    inbox: mpsc::Sender<Input>,
+    published: watch::Receiver<Arc<Published>>,
+    pub(crate) log: Arc<StreamLog>,
+}
+
+impl Hub {
+    /// Starts polling `source` and the loop itself; both end when `stop` turns true.
+    pub(crate) fn start(
+        source: Arc<dyn Source>,
+        poll: Duration,
+        ring: usize,
+        on_event: Option<OnEvent>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        // Starting at the clock, a number from before a restart is never mistaken for one of this run.
+        let seq = u64::try_from(now_ms()).unwrap_or_default() * 1000;
+        let log = Arc::new(StreamLog::new(seq));
+        let empty = Published {
+            seq,
+            at_ms: now_ms(),
+            snapshot: Arc::new(Snapshot::named("nothing yet")),
+            poll,
+            stalled_since: None,
+            ready: false,
+            recent: Vec::new(),
+            bodies: Bodies::default(),
+        };
+        let (publish, published) = watch::channel(Arc::new(empty));
+        let (inbox, inputs) = mpsc::channel(INBOX);
+        tokio::spawn(poll_loop(source, poll, inbox.clone(), stop.clone()));
+        let state = Loop {
+            publish,
+            log: Arc::clone(&log),
+            activity: Activity::new(ring),
+            on_event,
+            poll,
+        };
+        tokio::spawn(state.run(inputs, stop));
+        Self {
+            inbox,
+            published,
+            log,
+        }
+    }
+
+    /// What is known now.
+    pub(crate) fn now(&self) -> Arc<Published> {
+        Arc::clone(&self.published.borrow())
+    }
+
+    /// Waits for the first snapshot.
+    pub(crate) async fn first(&self) {
+        let mut published = self.published.clone();
+        // An error means that the hub has ended; nobody waits for a snapshot then.
+        let _ = published.wait_for(|published| published.ready).await;
+    }
+
+    /// Puts events into the stream and the activity log, all together and in order.
+    pub(crate) fn tell(&self, events: Vec<Event>) -> Result<(), Busy> {
+        self.inbox.try_send(Input::Told(events)).map_err(|_| Busy)
+    }
+}
+
+/// Called with every event, on the hub's own task: it must not block.
+pub type OnEvent = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Asks the source once a period, and at once when it calls.
+async fn poll_loop(
+    source: Arc<dyn Source>,
+    period: Duration,
+    inbox: mpsc::Sender<Input>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let changed = Arc::new(Notify::new());
+    let wake = Arc::clone(&changed);
+    source.on_change(Arc::new(move || wake.notify_one()));
+    loop {
+        let source = Arc::clone(&source);
+        let runtime = tokio::runtime::Handle::current();
+        // A source's own code never runs on the threads that serve: it may block.
+        let polled = tokio::task::spawn_blocking(move || runtime.block_on(source.snapshot()));
+        let input = tokio::select! {
+            polled = polled => match polled {
+                Ok(Ok(snapshot)) => Input::Polled(snapshot),
+                Ok(Err(error)) => Input::Failed(error.to_string()),
+                Err(_) => Input::Failed("the source panicked".to_owned()),
+            },
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        if inbox.send(input).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(period) => {}
+            () = changed.notified() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// What the loop owns.
+struct Loop {
+    publish: watch::Sender<Arc<Published>>,
+    log: Arc<StreamLog>,
+    activity: Activity,
+    on_event: Option<OnEvent>,
+    poll: Duration,
+}
+
+impl Loop {
+    async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut stop: watch::Receiver<bool>) {
+        let patience = self
+            .poll
+            .saturating_mul(STALLED_PERIODS)
+            .max(Duration::from_secs(1));
+        let mut heard = tokio::time::Instant::now();
+        loop {
+            let stalled = self.publish.borrow().stalled_since.is_some();
+            let input = tokio::select! {
+                input = inputs.recv() => match input { Some(input) => input, None => return },
+                () = tokio::time::sleep_until(heard + patience), if !stalled => {
+                    self.failed("the source does not answer".to_owned());
+                    continue;
+                }
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            match input {
+                Input::Polled(snapshot) => {
+                    heard = tokio::time::Instant::now();
+                    self.polled(snapshot);
+                }
+                Input::Failed(why) => {
+                    heard = tokio::time::Instant::now();
+                    self.failed(why);
+                }
+                Input::Told(events) => self.told(events),
+            }
+        }
+    }
+
+    fn polled(&mut self, new: Arc<Snapshot>) {
+        let old = Arc::clone(&self.publish.borrow());
+        let unchanged = old.ready && old.stalled_since.is_none() && Arc::ptr_eq(&old.snapshot, &new);
+        if unchanged || (old.ready && old.stalled_since.is_none() && old.snapshot == new) {
+            return;
+        }
+        let now = now_ms();
+        let empty = Snapshot {
+            source: new.source.clone(),
+            ..Snapshot::named("")
+        };
+        let before = if old.ready { &*old.snapshot } else { &empty };
+        let mut events = diff(before, &new, now);
+        if !old.ready {
+            events.push(started(now));
+        } else if old.stalled_since.is_some() {
+            let message = "the source did not answer".to_owned();
+            events.push(Event::new(now, EventKind::ProblemCleared { message }));
+        }
+        let mut bodies = Bodies::default();
+        if old.ready && old.snapshot.rules == new.rules {
+            bodies.rules = Arc::clone(&old.bodies.rules);
+        }
+        self.publish(&events, |next| {
+            next.snapshot = new;
+            next.stalled_since = None;
+            next.ready = true;
+            next.bodies = bodies;
+        });
+    }
+
+    /// The source failed or is silent: everything stays as it was, and that is said once.
+    fn failed(&mut self, why: String) {
+        let old = Arc::clone(&self.publish.borrow());
+        if old.stalled_since.is_some() {
+            return;
+        }
+        tracing::warn!(source = %old.snapshot.source.label, why, "no snapshot; the last one stays");
+        let event = Event::new(
+            now_ms(),
+            EventKind::Error {
+                message: why,
+                context: Some("source".to_owned()),
+            },
+        );
+        self.publish(&[event], |next| {
+            next.stalled_since = Some(next.at_ms);
+            next.bodies.snapshot = Arc::default();
+        });
+    }
+
+    fn told(&mut self, events: Vec<Event>) {
+        self.publish(&events, |_| {});
+    }
+
+    /// Frames the events once, then makes them and the new state visible together.
+    fn publish(&mut self, events: &[Event], change: impl FnOnce(&mut Published)) {
+        let old = Arc::clone(&self.publish.borrow());
+        let first = old.seq + 1;
+        let mut json = Vec::with_capacity(events.len());
+        for (event, seq) in events.iter().zip(first..) {
+            let bytes: Bytes = serde_json::to_vec(&EventJson(event, seq))
+                .unwrap_or_default()
+                .into();
+            self.activity.push(Recorded::new(event, seq, bytes.clone()));
+            json.push(bytes);
+            log_event(event);
+            if let Some(on_event) = &self.on_event {
+                on_event(event);
+            }
+        }
+        let mut next = Published {
+            // A change without an event takes a number too, so that a number names one state.
+            seq: old.seq + (events.len() as u64).max(1),
+            at_ms: now_ms(),
+            snapshot: Arc::clone(&old.snapshot),
+            poll: self.poll,
+            stalled_since: old.stalled_since,
+            ready: old.ready,
+            recent: self.activity.all(),
+            bodies: Bodies {
+                events: Arc::default(),
+                snapshot: Arc::default(),
+                ..old.bodies.clone()
+            },
+        };
+        change(&mut next);
+        self.log.append(first, &json);
+        self.publish.send_replace(Arc::new(next));
+    }
+}
+
+/// Problems belong in the log, where somebody who does not look at the page finds them.
+fn log_event(event: &Event) {
+    match &event.kind {
+        EventKind::Error { message, context } => tracing::error!(context, "{message}"),
+        EventKind::ProblemCleared { message } => tracing::info!("mended: {message}"),
+        EventKind::Audit { who, action, detail } => tracing::info!(%who, action, detail, "audit"),
+        _ => {}
+    }
+}
+
+/// The monitor tells of itself as the replica `server` of the project `_monitor_`.
+fn started(now: i64) -> Event {
+    let kind = EventKind::ReplicaState {
+        key: ReplicaKey {
+            project: Name::from("_monitor_"),
+            replica: Name::from("server"),
+        },
+        state: State::Up,
+        lag: Lag::not_applicable("the monitor itself"),
+        role: None,
+        lag_only: false,
+    };
+    Event::new(now, kind)
+}

@@ -1,0 +1,197 @@
+//! Who is asking: tokens, their roles, and the cookie that a browser gets for one.
+//!
+//! Tokens are kept as hashes and compared in constant time. Which path needs which role is decided
+//! where the path is.
+
+use crate::clock::now_ms;
+use hmac::{Hmac, Mac};
+use replica_core::Secret;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use subtle::ConstantTimeEq;
+
+/// The cookie's name.
+pub(super) const COOKIE: &str = "replica_monitor";
+/// How long a browser stays signed in.
+const COOKIE_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Wrong tokens that one address may show before it has to wait.
+const FAILURES: u32 = 20;
+/// How long it has to wait.
+const FAILURE_WINDOW: Duration = Duration::from_secs(60);
+/// Addresses that are remembered for failing; beyond that the record starts anew.
+const MAX_ADDRESSES: usize = 4096;
+
+/// What a token allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Reading.
+    Viewer,
+    /// Reading and writing.
+    Operator,
+}
+
+/// Somebody whose token was right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The token's name, for the audit.
+    pub(crate) name: &'static str,
+    /// What it allows.
+    pub(crate) role: Role,
+    /// Whether it came in the address, which may end up in logs: such a one never writes.
+    pub(crate) by_query: bool,
+}
+
+struct Token {
+    name: &'static str,
+    role: Role,
+    hash: [u8; 32],
+}
+
+/// The tokens of this monitor.
+pub(crate) struct Access {
+    tokens: Vec<Token>,
+    /// Whether reading needs no token.
+    pub(crate) reads_open: bool,
+    failures: Mutex<HashMap<IpAddr, (u32, Instant)>>,
+}
+
+impl Access {
+    /// The viewer's and the operator's token. Without a viewer's, reading is open.
+    pub(crate) fn new(viewer: Option<&Secret<String>>, operator: Option<&Secret<String>>) -> Self {
+        let token = |name, role, secret: Option<&Secret<String>>| {
+            secret.map(|secret| Token {
+                name,
+                role,
+                hash: hash(secret.expose()),
+            })
+        };
+        let tokens = [
+            token("viewer", Role::Viewer, viewer),
+            token("operator", Role::Operator, operator),
+        ];
+        Self {
+            tokens: tokens.into_iter().flatten().collect(),
+            reads_open: viewer.is_none(),
+            failures: Mutex::default(),
+        }
+    }
+
+    /// Whose token that is. Every token is compared, whatever the first one says.
+    pub(crate) fn token(&self, shown: &str, by_query: bool) -> Option<Identity> {
+        let shown = hash(shown);
+        let mut found = None;
+        for token in &self.tokens {
+            if bool::from(token.hash.ct_eq(&shown)) {
+                found = Some(Identity {
+                    name: token.name,
+                    role: token.role,
+                    by_query,
+                });
+            }
+        }
+        found
+    }
+
+    /// A cookie value that stands for the token of `identity` until it expires or the token changes.
+    pub(crate) fn cookie(&self, identity: &Identity) -> Option<String> {
+        let token = self.tokens.iter().find(|token| token.name == identity.name)?;
+        let expires = now_ms() / 1000 + i64::try_from(COOKIE_LIFE.as_secs()).unwrap_or(0);
+        let claim = format!("{}.{expires}", token.name);
+        let mac = hex::encode(mac(token, &claim)?.finalize().into_bytes());
+        Some(format!("{claim}.{mac}"))
+    }
+
+    /// Whom a cookie value stands for.
+    pub(crate) fn from_cookie(&self, value: &str) -> Option<Identity> {
+        let (claim, shown) = value.rsplit_once('.')?;
+        let (name, expires) = claim.split_once('.')?;
+        let token = self.tokens.iter().find(|token| token.name == name)?;
+        mac(token, claim)?.verify_slice(&hex::decode(shown).ok()?).ok()?;
+        let alive = expires.parse::<i64>().ok()? > now_ms() / 1000;
+        alive.then_some(Identity {
+            name: token.name,
+            role: token.role,
+            by_query: false,
+        })
+    }
+
+    /// Whether `peer` showed too many wrong tokens lately.
+    pub(crate) fn is_locked_out(&self, peer: IpAddr) -> bool {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures
+            .get(&peer)
+            .is_some_and(|(count, since)| *count >= FAILURES && since.elapsed() < FAILURE_WINDOW)
+    }
+
+    /// Remembers that `peer` showed a wrong token.
+    pub(crate) fn failed(&self, peer: IpAddr) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.len() >= MAX_ADDRESSES && !failures.contains_key(&peer) {
+            failures.clear();
+        }
+        let record = failures.entry(peer).or_insert((0, Instant::now()));
+        if record.1.elapsed() >= FAILURE_WINDOW {
+            *record = (0, Instant::now());
+        }
+        record.0 += 1;
+    }
+}
+
+fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+fn mac(token: &Token, claim: &str) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&token.hash).ok()?;
+    mac.update(claim.as_bytes());
+    Some(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access() -> Access {
+        Access::new(
+            Some(&"view".to_owned().into()),
+            Some(&"operate".to_owned().into()),
+        )
+    }
+
+    #[test]
+    fn tokens_have_roles() {
+        assert_eq!(access().token("view", false).unwrap().role, Role::Viewer);
+        assert_eq!(access().token("operate", false).unwrap().role, Role::Operator);
+        for wrong in ["", "vie", "view ", "VIEW"] {
+            assert_eq!(access().token(wrong, false), None);
+        }
+    }
+
+    #[test]
+    fn a_cookie_stands_for_its_token_only() {
+        let access = access();
+        let cookie = access.cookie(&access.token("view", true).unwrap()).unwrap();
+        assert_eq!(access.from_cookie(&cookie).unwrap().role, Role::Viewer);
+        let forged = cookie.replace("viewer", "operator");
+        assert_eq!(access.from_cookie(&forged), None);
+        let other = Access::new(Some(&"changed".to_owned().into()), None);
+        assert_eq!(other.from_cookie(&cookie), None);
+        for garbage in ["", ".", "..", "viewer.1.zz", "viewer.99999999999.00"] {
+            assert_eq!(access.from_cookie(garbage), None);
+        }
+    }
+
+    #[test]
+    fn guessing_is_slowed_down() {
+        let (access, peer) = (access(), IpAddr::from([127, 0, 0, 1]));
+        for _ in 0..FAILURES {
+            assert!(!access.is_locked_out(peer));
+            access.failed(peer);
+        }
+        assert!(access.is_locked_out(peer));
+        assert!(!access.is_locked_out(IpAddr::from([127, 0, 0, 2])));
+    }
+}

@@ -1,0 +1,104 @@
+//! Events told by another process: `POST /api/events`.
+//!
+//! They are recorded and passed on; they change nothing else. Everyone who tells is named in the audit.
+
+use super::auth::Identity;
+use super::{Site, error, guard};
+use crate::clock::now_ms;
+use axum::body::Bytes;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use replica_core::{Event, EventKind, Name};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// The most events in one request; the body's size is bounded by the server.
+const MAX_EVENTS: usize = 1000;
+/// The longest `type`.
+const MAX_TYPE: usize = 100;
+
+pub(super) async fn tell(
+    State(site): State<Arc<Site>>,
+    identity: Option<Extension<Identity>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let who = match guard::operator(identity.as_deref(), &method, &headers) {
+        Ok(identity) => identity.name,
+        Err(refusal) => return refusal,
+    };
+    let mut events = match parse(&body, now_ms()) {
+        Ok(events) => events,
+        Err(why) => return error(StatusCode::BAD_REQUEST, &why),
+    };
+    let accepted = events.len();
+    let detail = format!("told {accepted} event(s)");
+    let audit = EventKind::Audit {
+        who: Name::from(who),
+        action: "events.tell".to_owned(),
+        detail,
+    };
+    events.push(Event::new(now_ms(), audit));
+    match site.hub.tell(events) {
+        Ok(()) => (
+            StatusCode::ACCEPTED,
+            [("content-type", super::api::JSON)],
+            format!("{{\"accepted\":{accepted}}}"),
+        )
+            .into_response(),
+        Err(busy) => error(StatusCode::SERVICE_UNAVAILABLE, &busy.to_string()),
+    }
+}
+
+/// One event object, or a list of them.
+fn parse(body: &[u8], now: i64) -> Result<Vec<Event>, String> {
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
+    let items = match value {
+        Value::Array(items) => items,
+        one => vec![one],
+    };
+    if items.is_empty() || items.len() > MAX_EVENTS {
+        return Err(format!("send 1 to {MAX_EVENTS} events"));
+    }
+    let event = |(at, item): (usize, Value)| match item {
+        Value::Object(fields) => one(fields, now).map_err(|why| format!("event {at}: {why}")),
+        _ => Err(format!("event {at}: must be an object")),
+    };
+    items.into_iter().enumerate().map(event).collect()
+}
+
+fn one(mut fields: Map<String, Value>, now: i64) -> Result<Event, String> {
+    let kind = match fields.remove("type") {
+        Some(Value::String(kind)) if !kind.is_empty() && kind.len() <= MAX_TYPE => kind,
+        _ => return Err(format!("`type` must be a text of 1 to {MAX_TYPE} characters")),
+    };
+    let ts = match fields.remove("ts") {
+        None | Some(Value::Null) => now,
+        Some(ts) => ts.as_i64().ok_or("`ts` must be whole milliseconds since 1970")?,
+    };
+    Ok(Event::new(ts, EventKind::Custom { kind, fields }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_name_the_event_and_the_field() {
+        for (body, want) in [
+            ("{", "the body is not JSON"),
+            ("[]", "send 1 to 1000 events"),
+            ("5", "event 0: must be an object"),
+            (r#"[{"type":"a"},{"type":""}]"#, "event 1: `type` must be"),
+            (r#"{"type":"a","ts":"now"}"#, "event 0: `ts` must be"),
+        ] {
+            let why = parse(body.as_bytes(), 7).unwrap_err();
+            assert!(why.starts_with(want), "{why}");
+        }
+        let told = parse(br#"{"type":"deploy","version":"1.2"}"#, 7).unwrap();
+        assert_eq!(told[0].ts, 7);
+    }
+}

@@ -1,0 +1,29 @@
+/**
+ * Reads from the server. Runs in the page and in the worker.
+ *
+ * Paths are relative to the page, never absolute, so a reverse proxy may put the monitor anywhere.
+ * There are no writes: this monitor cannot change anything yet.
+ */
+
+/** The server wants a token: nothing to retry, the reader has to act. */
+export class SignedOut extends Error {}
+
+async function get(base, path) {
+  const response = await fetch(new URL(path, base), { credentials: 'same-origin', cache: 'no-cache' });
+  if (response.status === 401) throw new SignedOut('signed out');
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+  return response.text();
+}
+
+/** The snapshot as text: it is parsed once, where it is used. */
+export const snapshotText = (base) => get(base, 'api/snapshot');
+
+/** The last events, oldest first. */
+export const recentEvents = async (base) => JSON.parse(await get(base, 'api/events'));
+
+/** Address of the stream after a sequence number. */
+export function liveUrl(base, after) {
+  const url = new URL('api/live', base);
+  if (after !== null) url.searchParams.set('after', after);
+  return url;
+}

@@ -1,0 +1,189 @@
+/**
+ * What this page knows, and when it redraws.
+ *
+ * Messages change `live` at once; screens read `world` and are told about changes at most every
+ * 250 ms. Both are the same object until the reader freezes the page: then `world` becomes a copy
+ * that stands still while `live` goes on, so nothing is lost and nothing moves. A hidden tab is not
+ * told at all. The store opens no connection and touches no DOM.
+ */
+import { Log } from './log.js';
+import { Table } from './table.js';
+
+/**
+ * @typedef {object} World
+ * @property {Table | null} table null until the first snapshot
+ * @property {any[]} rules
+ * @property {any} meta the snapshot without its rows: version, source, capabilities, problems
+ * @property {Log} log
+ * @property {number} time server clock of the newest message, ms
+ */
+
+/**
+ * What changed since the last redraw.
+ * @typedef {object} Changes
+ * @property {boolean} structure rows or rules came or went: everything derived is void
+ * @property {Set<number>} rows
+ * @property {boolean} rules
+ * @property {boolean} log
+ * @property {boolean} sample sparklines moved on
+ * @property {boolean} tick a second passed: ages grew
+ */
+
+const nothing = () => ({ structure: false, rows: new Set(), rules: false, log: false, sample: false, tick: false });
+
+/** Durations of the last redraws in ms, for tests and curious engineers. */
+const flushes = (globalThis.__flush = []);
+
+export class Store {
+  /** @param {{ now?: () => number, interval?: () => number }} [options] */
+  constructor({ now = () => Date.now(), interval = () => 250 } = {}) {
+    this.now = now;
+    this.interval = interval;
+    /** @type {World} */
+    this.live = { table: null, rules: [], meta: null, log: new Log(), time: 0 };
+    this.world = this.live;
+    this.frozenAt = 0;
+    /** Row changes and events that wait behind the frozen screen. */
+    this.waiting = 0;
+    this.hidden = false;
+    /** Server clock minus ours: ages must not depend on how the reader's clock is set. */
+    this.skew = 0;
+    /** True while the link is up: a lost link draws gaps. */
+    this.linked = true;
+    this.sampled = 0;
+    this.changes = nothing();
+    this.timer = null;
+    this.last = -Infinity;
+    /** @type {Set<(changes: Changes, world: World) => void>} */
+    this.listeners = new Set();
+  }
+
+  subscribe(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Our best idea of the server's clock. While the data is old, time stands where the data is. */
+  serverNow() {
+    return this.now() + this.skew;
+  }
+
+  /** @param {any} snapshot */
+  load(snapshot) {
+    const table = new Table(snapshot);
+    if (this.live.table) table.inherit(this.live.table);
+    const { projects, rules, ...meta } = snapshot;
+    Object.assign(this.live, { table, rules: rules ?? [], meta });
+    this.#time(snapshot.ts);
+    this.#mark({ structure: true, rules: true });
+    this.#count(1);
+  }
+
+  /** @param {{ t: number, r: (number | null)[][] }} delta */
+  delta({ t, r }) {
+    this.#time(t);
+    const { table } = this.live;
+    for (const row of r) {
+      table.apply(row);
+      this.changes.rows.add(row[0]);
+    }
+    this.#count(r.length);
+    this.#schedule();
+  }
+
+  /** @param {any[]} events @param {number} [seq] */
+  events(events, seq) {
+    const before = this.live.log.end;
+    this.live.log.add(events, seq);
+    this.#mark({ log: true });
+    this.#count(this.live.log.end - before);
+  }
+
+  /** @param {{ t: number, rules: [number, any][] }} stats */
+  stats({ t, rules }) {
+    this.#time(t);
+    for (const [i, lastStats] of rules) {
+      if (this.live.rules[i]) this.live.rules[i] = { ...this.live.rules[i], lastStats };
+    }
+    this.#mark({ rules: true });
+    this.#count(rules.length);
+  }
+
+  ping(t) {
+    this.#time(t);
+  }
+
+  /** Once a second: ages grow, and every poll period the sparklines get a point. */
+  tick() {
+    const { table, meta } = this.live;
+    const period = meta?.pollMs || 2000;
+    if (table && this.now() - this.sampled >= period) {
+      table.sample(this.linked && !meta.source?.stalledSince);
+      // Keep the beat even when the browser delays timers, but never try to catch up.
+      this.sampled = this.now() - ((this.now() - this.sampled) % period);
+      this.changes.sample = true;
+    }
+    this.#mark({ tick: true });
+  }
+
+  get frozen() {
+    return this.frozenAt > 0;
+  }
+
+  freeze() {
+    if (this.frozen || !this.live.table) return;
+    this.flush();
+    const { table, rules, log } = this.live;
+    this.world = { ...this.live, table: table.clone(), rules: rules.slice(), log: log.clone() };
+    this.frozenAt = this.serverNow();
+    this.waiting = 0;
+  }
+
+  resume() {
+    if (!this.frozen) return;
+    this.world = this.live;
+    this.frozenAt = 0;
+    this.waiting = 0;
+    this.#mark({ structure: true, rules: true, log: true, sample: true });
+  }
+
+  setHidden(hidden) {
+    this.hidden = hidden;
+    if (!hidden) this.#schedule();
+  }
+
+  /** Tells everybody now. */
+  flush() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    if (this.frozen || this.hidden) return;
+    const { changes } = this;
+    this.changes = nothing();
+    const start = performance.now();
+    this.last = start;
+    for (const listener of this.listeners) listener(changes, this.world);
+    flushes.push(performance.now() - start);
+    if (flushes.length > 400) flushes.splice(0, 200);
+  }
+
+  #time(t) {
+    if (!t) return;
+    this.live.time = Math.max(this.live.time, t);
+    this.skew = t - this.now();
+  }
+
+  #count(changes) {
+    if (this.frozen) this.waiting += changes;
+  }
+
+  #mark(what) {
+    Object.assign(this.changes, what);
+    this.#schedule();
+  }
+
+  #schedule() {
+    if (this.timer !== null || this.frozen || this.hidden) return;
+    const wait = Math.max(0, this.last + this.interval() - performance.now());
+    this.timer = setTimeout(() => this.flush(), wait);
+  }
+}

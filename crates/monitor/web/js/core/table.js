@@ -1,0 +1,164 @@
+/**
+ * Every replica of one structure, in columns: one typed array per fact.
+ *
+ * A change of 5 000 replicas is 5 000 writes into arrays, not 5 000 objects. NaN is unknown; 0 is a
+ * measured zero. A table never changes its rows: when replicas come or go, the store makes a new
+ * table and takes over what is known from the old one. It draws nothing and knows no server.
+ */
+import { DEFAULT_TOLERANCE, STATES, VERDICT, WIRE, displayState } from './states.js';
+
+/** Points kept for the sparkline of each replica. */
+export const HISTORY = 30;
+
+/** @typedef {{ name: string, routing: string | null, first: number, count: number }} ProjectSpan */
+
+export class Table {
+  /** @param {any} snapshot the parsed `api/snapshot` */
+  constructor(snapshot) {
+    const total = snapshot.projects.reduce((sum, project) => sum + project.replicas.length, 0);
+    this.size = total;
+    /** @type {ProjectSpan[]} rows of a project lie side by side */
+    this.projects = [];
+    this.project = new Uint32Array(total);
+    this.name = new Array(total);
+    this.dialect = new Array(total);
+    this.master = new Uint8Array(total);
+    this.state = new Uint8Array(total);
+    this.shown = new Uint8Array(total);
+    this.verdict = new Uint8Array(total);
+    this.lag = new Float32Array(total).fill(NaN);
+    this.tolerance = new Float32Array(total).fill(DEFAULT_TOLERANCE);
+    this.idle = new Float32Array(total).fill(NaN);
+    this.used = new Float32Array(total).fill(NaN);
+    this.poolMin = new Float32Array(total).fill(NaN);
+    this.poolMax = new Float32Array(total).fill(NaN);
+    this.seen = new Float64Array(total).fill(NaN);
+    /** Facts that few replicas have, or all share: kept out of the columns. @type {Map<number, string>} */
+    this.reason = new Map();
+    this.asOf = new Map();
+    this.problem = new Map();
+    /** Oldest to newest around `head`; one column of all lags per sample. */
+    this.history = new Float32Array(total * HISTORY).fill(NaN);
+    this.head = 0;
+    this.counts = new Uint32Array(STATES.length);
+    this.#read(snapshot.projects);
+    this.projectCounts = new Uint32Array(this.projects.length * STATES.length);
+    for (let i = 0; i < total; i++) this.#judge(i, -1);
+    this.#indexes();
+  }
+
+  #read(projects) {
+    const dialects = new Map();
+    const reasons = new Map();
+    // One string object per distinct text: a hundred thousand equal reasons must not cost megabytes.
+    const intern = (pool, text) => pool.get(text) ?? (pool.set(text, text), text);
+    let i = 0;
+    for (const project of projects) {
+      this.projects.push({ name: project.name, routing: project.routing ?? null, first: i, count: project.replicas.length });
+      for (const replica of project.replicas) {
+        this.project[i] = this.projects.length - 1;
+        this.name[i] = replica.name;
+        this.dialect[i] = intern(dialects, replica.dialect ?? 'unknown');
+        this.master[i] = replica.role === 'master' ? 1 : 0;
+        this.state[i] = WIRE[replica.state] ?? WIRE.unknown;
+        this.lag[i] = replica.lag ?? NaN;
+        this.verdict[i] = VERDICT[replica.lagVerdict] ?? (replica.lag == null ? VERDICT.unknown : VERDICT.exact);
+        if (replica.lagTolerance != null) this.tolerance[i] = replica.lagTolerance;
+        this.idle[i] = replica.poolUsage?.in ?? NaN;
+        this.used[i] = replica.poolUsage?.out ?? NaN;
+        this.poolMin[i] = replica.pool?.min ?? NaN;
+        this.poolMax[i] = replica.pool?.max ?? NaN;
+        this.seen[i] = replica.lastPing ?? NaN;
+        if (replica.lagReason) this.reason.set(i, intern(reasons, replica.lagReason));
+        if (replica.lagAsOf != null) this.asOf.set(i, replica.lagAsOf);
+        if (replica.problem) this.problem.set(i, replica.problem);
+        i++;
+      }
+    }
+  }
+
+  #indexes() {
+    /** Maps, not objects: `__proto__` is a fine name. @type {Map<string, Map<string, number>>} */
+    this.index = new Map();
+    for (const { name, first, count } of this.projects) {
+      const rows = this.index.get(name) ?? new Map();
+      for (let i = first; i < first + count; i++) rows.set(this.name[i], i);
+      this.index.set(name, rows);
+    }
+  }
+
+  /** Row of a replica, or -1. */
+  find(project, name) {
+    return this.index.get(project)?.get(name) ?? -1;
+  }
+
+  /** Decides the shown state of a row and keeps the counts right. */
+  #judge(i, before) {
+    const after = displayState(this.state[i], this.lag[i], this.verdict[i], this.tolerance[i]);
+    this.shown[i] = after;
+    if (after === before) return;
+    const base = this.project[i] * STATES.length;
+    if (before >= 0) {
+      this.counts[before]--;
+      this.projectCounts[base + before]--;
+    }
+    this.counts[after]++;
+    this.projectCounts[base + after]++;
+  }
+
+  /**
+   * Takes one row of a `delta`: `[i, state, lag, verdict, in, out, seen]`, the tail may be missing.
+   * @param {(number | null)[]} row
+   */
+  apply(row) {
+    const i = row[0];
+    if (!(i < this.size)) return;
+    this.state[i] = row[1];
+    this.lag[i] = row[2] ?? NaN;
+    this.verdict[i] = row[3] ?? (row[2] == null ? VERDICT.unknown : VERDICT.exact);
+    this.idle[i] = row[4] ?? NaN;
+    this.used[i] = row[5] ?? NaN;
+    if (row[6] != null) this.seen[i] = row[6];
+    // Why and since when belonged to the old figure.
+    this.reason.delete(i);
+    this.asOf.delete(i);
+    this.#judge(i, this.shown[i]);
+  }
+
+  /**
+   * Adds one point to every sparkline. While nothing is heard the points are gaps.
+   * @param {boolean} known
+   */
+  sample(known) {
+    const from = this.head * this.size;
+    if (known) this.history.set(this.lag, from);
+    else this.history.fill(NaN, from, from + this.size);
+    this.head = (this.head + 1) % HISTORY;
+  }
+
+  /** The last points of a row, oldest first, into `out`. */
+  points(i, out = new Float32Array(HISTORY)) {
+    for (let k = 0; k < HISTORY; k++) out[k] = this.history[((this.head + k) % HISTORY) * this.size + i];
+    return out;
+  }
+
+  /** Takes over the sparklines of the replicas that were already there. */
+  inherit(old) {
+    this.head = old.head;
+    for (let i = 0; i < this.size; i++) {
+      const j = old.find(this.projects[this.project[i]].name, this.name[i]);
+      if (j < 0) continue;
+      for (let k = 0; k < HISTORY; k++) this.history[k * this.size + i] = old.history[k * old.size + j];
+    }
+  }
+
+  /** A copy whose figures stay as they are: what a frozen screen shows. */
+  clone() {
+    const copy = Object.assign(Object.create(Table.prototype), this);
+    for (const [key, value] of Object.entries(this)) {
+      if (ArrayBuffer.isView(value)) copy[key] = value.slice();
+      else if (value instanceof Map && key !== 'index') copy[key] = new Map(value);
+    }
+    return copy;
+  }
+}
