@@ -83,6 +83,7 @@ fn the_order_is_the_contract_s() {
         Rule::new("fresh", "p", "p", RuleMode::Cdc),
     ];
     new.problems = vec![crate::Problem::error("other")];
+    // Removed replicas of surviving projects come first, then those of projects that are gone.
     assert_eq!(
         words(&old, &new),
         [
@@ -99,11 +100,6 @@ fn the_order_is_the_contract_s() {
             "error other",
             "cleared broken",
         ]
-        .map(str::to_owned)
-        .iter()
-        // Removed replicas of surviving projects come first, then those of projects that are gone.
-        .cloned()
-        .collect::<Vec<_>>()
     );
 }
 

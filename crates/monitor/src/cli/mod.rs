@@ -49,7 +49,9 @@ pub(crate) enum Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::Failed(error.to_string())
+        // Whoever read our output has seen enough (`… | head`): nothing to tell.
+        let quiet = error.kind() == io::ErrorKind::BrokenPipe;
+        Self::Failed(if quiet { String::new() } else { error.to_string() })
     }
 }
 

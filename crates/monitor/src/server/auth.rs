@@ -105,7 +105,7 @@ impl Access {
     }
 
     /// Whom a cookie value stands for.
-    pub(crate) fn from_cookie(&self, value: &str) -> Option<Identity> {
+    pub(crate) fn cookie_holder(&self, value: &str) -> Option<Identity> {
         let (claim, shown) = value.rsplit_once('.')?;
         let (name, expires) = claim.split_once('.')?;
         let token = self.tokens.iter().find(|token| token.name == name)?;
@@ -174,13 +174,13 @@ mod tests {
     fn a_cookie_stands_for_its_token_only() {
         let access = access();
         let cookie = access.cookie(&access.token("view", true).unwrap()).unwrap();
-        assert_eq!(access.from_cookie(&cookie).unwrap().role, Role::Viewer);
+        assert_eq!(access.cookie_holder(&cookie).unwrap().role, Role::Viewer);
         let forged = cookie.replace("viewer", "operator");
-        assert_eq!(access.from_cookie(&forged), None);
+        assert_eq!(access.cookie_holder(&forged), None);
         let other = Access::new(Some(&"changed".to_owned().into()), None);
-        assert_eq!(other.from_cookie(&cookie), None);
+        assert_eq!(other.cookie_holder(&cookie), None);
         for garbage in ["", ".", "..", "viewer.1.zz", "viewer.99999999999.00"] {
-            assert_eq!(access.from_cookie(garbage), None);
+            assert_eq!(access.cookie_holder(garbage), None);
         }
     }
 

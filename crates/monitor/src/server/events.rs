@@ -27,7 +27,7 @@ pub(super) async fn tell(
 ) -> Response {
     let who = match guard::operator(identity.as_deref(), &method, &headers) {
         Ok(identity) => identity.name,
-        Err(refusal) => return refusal,
+        Err(refusal) => return error(StatusCode::FORBIDDEN, refusal),
     };
     let mut events = match parse(&body, now_ms()) {
         Ok(events) => events,

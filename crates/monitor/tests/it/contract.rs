@@ -1,0 +1,245 @@
+//! What existing clients rely on: paths, bodies, events, the stream.
+
+use crate::support::{Monitor, TREE};
+use serde_json::{Value, json};
+
+#[test]
+fn every_path_answers_as_promised() {
+    let monitor = Monitor::start(TREE, &[]);
+    let page = monitor.get("/");
+    assert_eq!(
+        (page.status, page.header("content-type")),
+        (200, Some("text/html; charset=utf-8"))
+    );
+    let health = monitor.get("/api/health");
+    assert_eq!(
+        health.header("content-type"),
+        Some("application/json; charset=utf-8")
+    );
+    assert_eq!(health.json()["ok"], true);
+    assert!(health.json()["ts"].as_i64().unwrap() > 1_700_000_000_000);
+    let shop = &monitor.json("/api/replicas")["shop"];
+    assert_eq!(shop[0]["name"], "master");
+    assert_eq!(
+        (&shop[1]["role"], &shop[1]["dialect"]),
+        (&json!("slave"), &json!("postgres"))
+    );
+    assert_eq!(
+        (&shop[1]["lag"], &shop[1]["state"]),
+        (&Value::Null, &json!("unknown"))
+    );
+    assert!(shop[1].get("poolUsage").is_none() && shop[1].get("lastPing").is_none());
+    let rule = &monitor.json("/api/rules")[0];
+    let want = json!({ "name": "copy", "source": "shop", "target": "10", "mode": "cdc", "collections": ["users"],
+        "conflictResolution": "source-wins", "enabled": true });
+    assert_eq!(rule, &want);
+    assert_eq!(monitor.json("/api/routing")["shop"], "least-lag");
+    assert_eq!(monitor.json("/api/routing")["9"], "round-robin");
+}
+
+#[test]
+fn the_file_s_order_is_kept_also_for_names_that_look_like_numbers() {
+    let text = Monitor::start(TREE, &[]).get("/api/replicas").text().to_owned();
+    let places: Vec<_> = ["\"shop\":", "\"10\":", "\"9\":"]
+        .iter()
+        .map(|name| text.find(name).unwrap())
+        .collect();
+    assert!(places.is_sorted(), "{text}");
+}
+
+#[test]
+fn other_paths_and_methods_are_refused() {
+    let monitor = Monitor::start(TREE, &[]);
+    for path in [
+        "/nope",
+        "/api/replicas/",
+        "/API/replicas",
+        "/api",
+        "/api/replicas/x",
+        "//api/replicas",
+        "/..%2f",
+    ] {
+        let answer = monitor.get(path);
+        assert_eq!(
+            (answer.status, answer.text()),
+            (404, r#"{"error":"not found"}"#),
+            "{path}"
+        );
+    }
+    let answer = monitor.request("DELETE", "/api/replicas", &[], "");
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET,HEAD")));
+    assert_eq!(monitor.get("/api/health?x=1&y").status, 200);
+}
+
+#[test]
+fn head_answers_without_a_body() {
+    let monitor = Monitor::start(TREE, &[]);
+    let (get, head) = (
+        monitor.get("/api/replicas"),
+        monitor.request("HEAD", "/api/replicas", &[], ""),
+    );
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), get.header("content-length"));
+    let stream = monitor.request("HEAD", "/api/stream", &[], "");
+    assert_eq!(
+        (stream.status, stream.header("content-type")),
+        (200, Some("text/event-stream"))
+    );
+}
+
+#[test]
+fn what_a_client_has_already_is_not_sent_again() {
+    let monitor = Monitor::start(TREE, &[]);
+    let etag = monitor.get("/api/replicas").header("etag").unwrap().to_owned();
+    let again = monitor.request("GET", "/api/replicas", &[("If-None-Match", &etag)], "");
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let packed = monitor.request("GET", "/api/snapshot", &[("Accept-Encoding", "gzip")], "");
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert!(packed.body.starts_with(&[0x1f, 0x8b]));
+}
+
+#[test]
+fn the_first_events_tell_what_is_there() {
+    let events = Monitor::start(TREE, &[]).json("/api/events");
+    let types: Vec<_> = events
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["type"].as_str().unwrap())
+        .collect();
+    let added = ["replica.added"; 4];
+    assert_eq!(types, [&added[..], &["rule.added", "replica.state"]].concat());
+    let last = &events[5];
+    assert_eq!(
+        (&last["project"], &last["replica"], &last["state"]),
+        (&json!("_monitor_"), &json!("server"), &json!("up"))
+    );
+    assert!(last.get("lag").is_none());
+}
+
+#[test]
+fn the_keys_of_an_event_stand_in_the_original_s_order() {
+    let text = Monitor::start(TREE, &[]).get("/api/events").text().to_owned();
+    let first = &text[1..text.find('}').unwrap()];
+    let keys: Vec<_> = first
+        .trim_start_matches('{')
+        .split(',')
+        .map(|pair| pair.split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "\"type\"",
+            "\"project\"",
+            "\"replica\"",
+            "\"role\"",
+            "\"ts\"",
+            "\"seq\""
+        ]
+    );
+}
+
+#[test]
+fn the_stream_replays_the_last_20_and_goes_on() {
+    let replicas: Vec<String> = (0..30)
+        .map(|n| format!("\"r{n}\":{{\"role\":\"slave\"}}"))
+        .collect();
+    let tree = |rules: &str| {
+        format!(
+            "{{\"replicas\":{{\"p\":{{{}}}}},\"rules\":{{{rules}}}}}",
+            replicas.join(",")
+        )
+    };
+    let monitor = Monitor::start(&tree(""), &[]);
+    let mut stream = monitor.stream("");
+    for header in [
+        "content-type: text/event-stream",
+        "cache-control: no-cache",
+        "x-accel-buffering: no",
+    ] {
+        assert!(stream.head.contains(header), "{}", stream.head);
+    }
+    let all = monitor.json("/api/events");
+    let all = all.as_array().unwrap();
+    for event in &all[all.len() - 20..] {
+        assert_eq!(&stream.event(), event);
+    }
+    monitor.write_tree(&tree(r#""late":{"source":"p","target":"p","mode":"cdc"}"#));
+    let added = stream.event();
+    assert_eq!(
+        (&added["type"], &added["rule"]),
+        (&json!("rule.added"), &json!("late"))
+    );
+}
+
+#[test]
+fn a_listener_that_comes_back_misses_nothing_and_sees_nothing_twice() {
+    let monitor = Monitor::start(TREE, &[]);
+    let mut stream = monitor.stream("");
+    let seen: Vec<u64> = (0..3).map(|_| stream.next().unwrap().id.unwrap()).collect();
+    drop(stream);
+    let mut again = monitor.stream(&format!("Last-Event-ID: {}\r\n", seen[2]));
+    let next: Vec<u64> = (0..3).map(|_| again.next().unwrap().id.unwrap()).collect();
+    assert_eq!(next, [seen[2] + 1, seen[2] + 2, seen[2] + 3]);
+    // A number from another run is too old: told so by name, then the last events.
+    let mut stranger = monitor.stream("Last-Event-ID: 5\r\n");
+    assert_eq!(stranger.next().unwrap().event.as_deref(), Some("resync"));
+    assert_eq!(stranger.next().unwrap().id, Some(seen[0]));
+}
+
+#[test]
+fn a_promotion_tells_both_sides() {
+    let monitor = Monitor::start(TREE, &[]);
+    let mut stream = monitor.stream("");
+    while stream.event()["project"] != "_monitor_" {}
+    let swapped = TREE
+        .replace(r#""role": "slave""#, r#""role": "x""#)
+        .replacen(r#""role": "master""#, r#""role": "slave""#, 1)
+        .replace(r#""role": "x""#, r#""role": "master""#);
+    monitor.write_tree(&swapped);
+    let (demoted, promoted) = (stream.event(), stream.event());
+    assert_eq!(
+        (&demoted["type"], &demoted["replica"], &demoted["role"]),
+        (&json!("replica.state"), &json!("master"), &json!("slave"))
+    );
+    assert_eq!(
+        (&promoted["type"], &promoted["replica"]),
+        (&json!("replica.promoted"), &json!("slave-1"))
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_streams_and_the_process_in_time() {
+    for signal in ["TERM", "INT"] {
+        let monitor = Monitor::start(TREE, &[]);
+        let mut stream = monitor.stream("");
+        let stuck = monitor.raw(b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let half = monitor.raw(b"GET /api/he");
+        stream.event();
+        let (code, took) = monitor.terminate(signal);
+        assert_eq!(code, Some(0), "{signal}");
+        assert!(took.as_secs() < 2, "{signal} took {took:?}");
+        while stream.next().is_some() {}
+        drop((stuck, half));
+    }
+}
+
+#[test]
+fn the_whole_snapshot_names_its_number_and_what_can_be_done() {
+    let whole = Monitor::start(TREE, &[]).json("/api/snapshot");
+    assert!(whole["seq"].as_u64().unwrap() > 0);
+    assert_eq!(
+        whole["capabilities"],
+        json!({ "measuresLag": false, "commands": [] })
+    );
+    assert_eq!(whole["source"]["live"], false);
+    assert_eq!(whole["projects"][1]["name"], "10");
+    assert_eq!(whole["problems"], json!([]));
+    assert!(
+        whole["projects"][0]["replicas"][1]["lagReason"]
+            .as_str()
+            .unwrap()
+            .contains("not measured")
+    );
+}

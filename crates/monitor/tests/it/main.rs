@@ -1,0 +1,13 @@
+//! The doors of the monitor, tried from outside: the real binary, real sockets, real files.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the way to fail; clippy exempts only the test functions themselves"
+)]
+
+mod cli;
+mod contract;
+mod security;
+mod support;
+mod watching;
