@@ -14,12 +14,33 @@ const COMMANDS: &[(&str, &str, &[Step])] = &[
         "formatting, lints, documentation, the build without default features",
         &[
             &["cargo", "fmt", "--all", "--check"],
-            &["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-            &["cargo", "doc", "--workspace", "--no-deps", "--document-private-items"],
+            &[
+                "cargo",
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+            &[
+                "cargo",
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--document-private-items",
+            ],
             &["cargo", "check", "-p", "replica-monitor", "--no-default-features"],
         ],
     ),
-    ("test", "every test", &[&["cargo", "test", "--workspace", "--all-targets"], &["cargo", "test", "--workspace", "--doc"]]),
+    (
+        "test",
+        "every test",
+        &[
+            &["cargo", "test", "--workspace", "--all-targets"],
+            &["cargo", "test", "--workspace", "--doc"],
+        ],
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -38,8 +59,13 @@ fn run_all(steps: &[Step]) -> ExitCode {
     let mut failed = 0;
     for step in steps {
         eprintln!("\n$ {}", step.join(" "));
-        let Some((program, arguments)) = step.split_first() else { continue };
-        let done = Command::new(program).args(*arguments).env("RUSTDOCFLAGS", "-D warnings").status();
+        let Some((program, arguments)) = step.split_first() else {
+            continue;
+        };
+        let done = Command::new(program)
+            .args(*arguments)
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .status();
         if !done.is_ok_and(|status| status.success()) {
             eprintln!("FAILED: {}", step.join(" "));
             failed += 1;

@@ -10,6 +10,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a request that writes may take, its body included.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The other end of the connection.
 #[derive(Clone, Copy)]
@@ -57,7 +61,18 @@ pub(super) async fn guard(State(site): State<Arc<Site>>, mut request: Request, n
             }
         }
     }
-    next.run(request).await
+    match request.method().is_safe() {
+        true => next.run(request).await,
+        false => within(BODY_TIMEOUT, next.run(request)).await,
+    }
+}
+
+/// A body that trickles in must not hold its place for ever.
+async fn within(limit: Duration, answer: impl Future<Output = Response>) -> Response {
+    let late = || error(StatusCode::REQUEST_TIMEOUT, "the body took too long");
+    tokio::time::timeout(limit, answer)
+        .await
+        .unwrap_or_else(|_| late())
 }
 
 fn unauthorized() -> Response {
