@@ -63,7 +63,7 @@ fn run_all(steps: &[Step]) -> ExitCode {
             continue;
         };
         let done = Command::new(program)
-            .args(*arguments)
+            .args(arguments)
             .env("RUSTDOCFLAGS", "-D warnings")
             .status();
         if !done.is_ok_and(|status| status.success()) {
