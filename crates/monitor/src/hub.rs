@@ -6,6 +6,7 @@
 use crate::activity::{Activity, Recorded};
 use crate::body::Body;
 use crate::clock::now_ms;
+use crate::live::Live;
 use crate::stream_log::StreamLog;
 use crate::wire::{EventJson, ReplicasJson, RoutingJson, RulesJson, SnapshotJson};
 use bytes::Bytes;
@@ -108,6 +109,8 @@ pub(crate) struct Hub {
     inbox: mpsc::Sender<Input>,
     published: watch::Receiver<Arc<Published>>,
     pub(crate) log: Arc<StreamLog>,
+    /// The page's own stream.
+    pub(crate) live: Arc<StreamLog>,
 }
 
 impl Hub {
@@ -132,6 +135,8 @@ impl Hub {
             recent: Vec::new(),
             bodies: Bodies::default(),
         };
+        let live = Arc::new(StreamLog::new(seq));
+        let deltas = Live::new(Arc::clone(&live), Arc::clone(&empty.snapshot));
         let (publish, published) = watch::channel(Arc::new(empty));
         let (inbox, inputs) = mpsc::channel(INBOX);
         tokio::spawn(poll_loop(source, poll, inbox.clone(), stop.clone()));
@@ -141,12 +146,14 @@ impl Hub {
             activity: Activity::new(ring),
             on_event,
             poll,
+            deltas,
         };
         tokio::spawn(state.run(inputs, stop));
         Self {
             inbox,
             published,
             log,
+            live,
         }
     }
 
@@ -212,6 +219,7 @@ struct Loop {
     activity: Activity,
     on_event: Option<OnEvent>,
     poll: Duration,
+    deltas: Live,
 }
 
 impl Loop {
@@ -223,10 +231,15 @@ impl Loop {
         let mut heard = tokio::time::Instant::now();
         loop {
             let stalled = self.publish.borrow().stalled_since.is_some();
+            let due = self.deltas.due();
             let input = tokio::select! {
                 input = inputs.recv() => match input { Some(input) => input, None => return },
                 () = tokio::time::sleep_until(heard + patience), if !stalled => {
                     self.failed("the source does not answer".to_owned());
+                    continue;
+                }
+                () = tokio::time::sleep_until(due.unwrap_or(heard)), if due.is_some() => {
+                    self.flush();
                     continue;
                 }
                 _ = stop.wait_for(|stop| *stop) => return,
@@ -333,7 +346,19 @@ impl Loop {
         };
         change(&mut next);
         self.log.append(first, &json);
+        let telling = events
+            .iter()
+            .zip(json)
+            .filter(|(event, _)| event.lag_only().is_none());
+        self.deltas.note(telling.map(|(_, json)| json));
         self.publish.send_replace(Arc::new(next));
+    }
+
+    /// Tells the pages what changed since they were last told.
+    fn flush(&mut self) {
+        let now = Arc::clone(&self.publish.borrow());
+        self.deltas
+            .flush(&now.snapshot, now.stalled_since.is_some(), now.seq, now.at_ms);
     }
 }
 

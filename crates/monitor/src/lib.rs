@@ -31,6 +31,7 @@ mod clock;
 mod config;
 mod handle;
 mod hub;
+mod live;
 mod server;
 mod source;
 mod stream_log;

@@ -62,7 +62,20 @@ impl StreamLog {
         if events.is_empty() {
             return;
         }
-        let batch = frame(first, events);
+        self.keep(frame(first, events));
+    }
+
+    /// Appends one frame that stands for everything up to `seq`.
+    pub(crate) fn append_framed(&self, seq: u64, bytes: Bytes) {
+        let end = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.keep(Batch {
+            first: seq,
+            bytes,
+            ends: vec![end],
+        });
+    }
+
+    fn keep(&self, batch: Batch) {
         let last = batch.last();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.bytes += batch.bytes.len();

@@ -139,7 +139,7 @@ impl Serialize for RuleJson<'_> {
     }
 }
 
-struct StatsJson<'a>(&'a SyncStats);
+pub(crate) struct StatsJson<'a>(pub(crate) &'a SyncStats);
 
 impl Serialize for StatsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

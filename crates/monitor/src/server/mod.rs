@@ -46,6 +46,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/api/snapshot", get(api::snapshot))
         .route("/api/events", get(api::events).merge(post(events::tell)))
         .route("/api/stream", get(stream::stream))
+        .route("/api/live", get(stream::live))
         .method_not_allowed_fallback(async || error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"))
         .fallback(async || error(StatusCode::NOT_FOUND, "not found"))
         .layer(from_fn_with_state(Arc::clone(&site), guard::guard));

@@ -1,13 +1,15 @@
-//! `GET /api/stream`: events as they happen.
+//! `GET /api/stream`: events as they happen; `GET /api/live`: what the page follows.
 //!
 //! Each listener is a cursor in the one log. It subscribes, reads the latest state, replays the last events up to it
 //! and goes on from there: no gap, no double. One that falls out of the log is told to start again.
 
 use super::{Site, error};
-use crate::stream_log::put_frame;
+use crate::clock::now_ms;
+use crate::hub::Published;
+use crate::stream_log::{StreamLog, put_frame};
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
@@ -22,22 +24,88 @@ use tokio::sync::watch;
 
 /// How many events a new listener gets to see.
 const REPLAY: usize = 20;
-/// A silent stream says this often that it is alive.
-const PING_AFTER: Duration = Duration::from_secs(20);
+
+/// What the two streams differ in.
+struct Flavour {
+    log: fn(&Site) -> &StreamLog,
+    /// A silent stream says this often that it is alive.
+    ping_after: Duration,
+    ping: fn() -> Bytes,
+    /// What every listener is told first.
+    greet: fn(&Published) -> Bytes,
+    /// What a listener is told that starts, or (`true`) that missed something.
+    start: fn(&Published, bool) -> Bytes,
+}
+
+static EVENTS: Flavour = Flavour {
+    log: |site| &site.hub.log,
+    ping_after: Duration::from_secs(20),
+    ping: || Bytes::from_static(b":ping\n\n"),
+    greet: |_| Bytes::new(),
+    start: last_events,
+};
+
+static LIVE: Flavour = Flavour {
+    log: |site| &site.hub.live,
+    ping_after: Duration::from_secs(5),
+    ping: || format!("event: ping\ndata: {{\"t\":{}}}\n\n", now_ms()).into(),
+    greet: hello,
+    start: reload,
+};
+
+/// The last events; who missed some is told so by name, which `onmessage` clients do not see.
+fn last_events(now: &Published, missed: bool) -> Bytes {
+    let mut bytes = BytesMut::new();
+    if missed {
+        bytes.extend_from_slice(format!("event: resync\ndata: {{\"seq\":{}}}\n\n", now.seq).as_bytes());
+    }
+    for event in &now.recent[now.recent.len().saturating_sub(REPLAY)..] {
+        put_frame(&mut bytes, event.seq, &event.json);
+    }
+    bytes.freeze()
+}
+
+fn hello(now: &Published) -> Bytes {
+    let (seq, t, version) = (now.seq, now_ms(), env!("CARGO_PKG_VERSION"));
+    format!("event: hello\ndata: {{\"seq\":{seq},\"t\":{t},\"version\":\"{version}\"}}\n\n").into()
+}
+
+/// A page that missed something loads its snapshot again; one that starts has just loaded it.
+fn reload(now: &Published, missed: bool) -> Bytes {
+    let seq = now.seq;
+    let told = missed.then(|| format!("event: reload\nid: {seq}\ndata: {{\"seq\":{seq}}}\n\n"));
+    told.unwrap_or_default().into()
+}
 
 pub(super) async fn stream(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    open(&EVENTS, site, last_event_id(&headers))
+}
+
+/// `?after=SEQ` continues from a snapshot; a reconnecting browser's `Last-Event-ID` wins.
+pub(super) async fn live(State(site): State<Arc<Site>>, headers: HeaderMap, uri: Uri) -> Response {
+    let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let after = query
+        .find(|(name, _)| name == "after")
+        .and_then(|(_, seq)| seq.parse().ok());
+    open(&LIVE, site, last_event_id(&headers).or(after))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok()?.trim().parse().ok())
+}
+
+fn open(flavour: &'static Flavour, site: Arc<Site>, resume: Option<u64>) -> Response {
     let Some(place) = Place::take(&site) else {
         return error(StatusCode::SERVICE_UNAVAILABLE, "too many event streams are open");
     };
-    let resume = headers
-        .get("last-event-id")
-        .and_then(|id| id.to_str().ok()?.trim().parse().ok());
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    (headers, Body::new(Listener::new(site, place, resume))).into_response()
+    (headers, Body::new(Listener::new(flavour, site, place, resume))).into_response()
 }
 
 /// One of the streams that may be open; given back when dropped.
@@ -68,6 +136,7 @@ enum Woken {
 
 /// The body of one stream.
 struct Listener {
+    flavour: &'static Flavour,
     site: Arc<Site>,
     cursor: u64,
     ready: VecDeque<Bytes>,
@@ -76,57 +145,51 @@ struct Listener {
 }
 
 impl Listener {
-    fn new(site: Arc<Site>, place: Place, resume: Option<u64>) -> Self {
-        let newest = site.hub.log.listen();
-        let waiting: Option<Waiting> = Some(Box::pin(wait(newest, site.stop.clone())));
+    fn new(flavour: &'static Flavour, site: Arc<Site>, place: Place, resume: Option<u64>) -> Self {
+        let newest = (flavour.log)(&site).listen();
+        let waiting: Option<Waiting> = Some(Box::pin(wait(flavour, newest, site.stop.clone())));
         let mut listener = Self {
+            flavour,
             site,
             cursor: 0,
             ready: VecDeque::new(),
             waiting,
             _place: place,
         };
-        let now = listener.site.hub.now().seq;
-        match resume
-            .filter(|seq| *seq <= now)
-            .map(|seq| listener.site.hub.log.after(seq))
-        {
-            Some(Ok((frames, last))) => {
-                listener.ready.extend(frames);
-                listener.cursor = last.max(resume.unwrap_or(last));
+        // A number beyond what there is belongs to another run, as does one from before the log begins.
+        let now = listener.site.hub.now();
+        listener.say((flavour.greet)(&now));
+        match resume {
+            Some(seq) if seq <= now.seq => {
+                listener.cursor = seq;
+                listener.fetch();
             }
-            Some(Err(_)) => listener.start_again(true),
-            None => listener.start_again(false),
+            _ => listener.start(resume.is_some()),
         }
         listener
     }
 
-    /// The last events, and everything after them.
-    fn start_again(&mut self, missed: bool) {
+    fn start(&mut self, missed: bool) {
         let now = self.site.hub.now();
-        let mut bytes = BytesMut::new();
-        if missed {
-            // Named, so that `onmessage` clients do not see it; ours reload what they show.
-            bytes.extend_from_slice(format!("event: resync\ndata: {{\"seq\":{}}}\n\n", now.seq).as_bytes());
-        }
-        let from = now.recent.len().saturating_sub(REPLAY);
-        for event in &now.recent[from..] {
-            put_frame(&mut bytes, event.seq, &event.json);
-        }
-        if !bytes.is_empty() {
-            self.ready.push_back(bytes.freeze());
-        }
+        self.say((self.flavour.start)(&now, missed));
         self.cursor = now.seq;
+    }
+
+    fn say(&mut self, bytes: Bytes) {
+        // An empty chunk would end the body.
+        if !bytes.is_empty() {
+            self.ready.push_back(bytes);
+        }
     }
 
     /// Takes what the log has beyond the cursor.
     fn fetch(&mut self) {
-        match self.site.hub.log.after(self.cursor) {
+        match (self.flavour.log)(&self.site).after(self.cursor) {
             Ok((frames, last)) => {
                 self.ready.extend(frames);
                 self.cursor = last;
             }
-            Err(_) => self.start_again(true),
+            Err(_) => self.start(true),
         }
     }
 }
@@ -156,7 +219,8 @@ impl http_body::Body for Listener {
                     continue;
                 }
                 Woken::Silent(newest) => {
-                    self.ready.push_back(Bytes::from_static(b":ping\n\n"));
+                    let ping = (self.flavour.ping)();
+                    self.ready.push_back(ping);
                     newest
                 }
                 Woken::Grown(newest) => {
@@ -164,18 +228,22 @@ impl http_body::Body for Listener {
                     newest
                 }
             };
-            self.waiting = Some(Box::pin(wait(newest, self.site.stop.clone())));
+            self.waiting = Some(Box::pin(wait(self.flavour, newest, self.site.stop.clone())));
         }
     }
 }
 
-async fn wait(mut newest: watch::Receiver<u64>, mut stop: watch::Receiver<bool>) -> Woken {
+async fn wait(
+    flavour: &'static Flavour,
+    mut newest: watch::Receiver<u64>,
+    mut stop: watch::Receiver<bool>,
+) -> Woken {
     tokio::select! {
         changed = newest.changed() => match changed {
             Ok(()) => Woken::Grown(newest),
             Err(_) => Woken::Stopping,
         },
-        () = tokio::time::sleep(PING_AFTER) => Woken::Silent(newest),
+        () = tokio::time::sleep(flavour.ping_after) => Woken::Silent(newest),
         _ = stop.wait_for(|stop| *stop) => Woken::Stopping,
     }
 }

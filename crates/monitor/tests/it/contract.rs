@@ -243,3 +243,21 @@ fn the_whole_snapshot_names_its_number_and_what_can_be_done() {
             .contains("not measured")
     );
 }
+
+#[test]
+fn the_page_s_stream_continues_from_its_snapshot() {
+    let monitor = Monitor::start(TREE, &[]);
+    let seq = monitor.json("/api/snapshot")["seq"].as_u64().unwrap();
+    let mut live = monitor.stream_at(&format!("/api/live?after={seq}"), "");
+    let hello = live.next().unwrap();
+    assert_eq!(hello.event.as_deref(), Some("hello"));
+    monitor.write_tree(&TREE.replace("\"copy\"", "\"moved\""));
+    // Its snapshot holds the first events already; only what came later is told.
+    let (reload, log) = (live.next().unwrap(), live.next().unwrap());
+    assert_eq!(reload.event.as_deref(), Some("reload"), "{reload:?}");
+    assert_eq!(log.event.as_deref(), Some("log"), "{log:?}");
+    assert!(log.data.contains("\"rule.added\"") && reload.id > Some(seq));
+    let mut stranger = monitor.stream_at("/api/live?after=5", "");
+    let words = [stranger.next().unwrap().event, stranger.next().unwrap().event];
+    assert_eq!(words, [Some("hello".to_owned()), Some("reload".to_owned())]);
+}

@@ -121,7 +121,11 @@ impl Monitor {
 
     /// The event stream, ready to be read message by message.
     pub(crate) fn stream(&self, headers: &str) -> Stream {
-        let request = format!("GET /api/stream HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        self.stream_at("/api/stream", headers)
+    }
+
+    pub(crate) fn stream_at(&self, path: &str, headers: &str) -> Stream {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         let mut reader = BufReader::new(self.raw(request.as_bytes()));
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -190,8 +194,19 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// The next message; `None` at the proper end of the body.
+    /// The next message but pings; `None` at the proper end of the body.
     pub(crate) fn next(&mut self) -> Option<Message> {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let message = self.any()?;
+            if message.event.as_deref() != Some("ping") {
+                return Some(message);
+            }
+            assert!(Instant::now() < end, "nothing but pings");
+        }
+    }
+
+    fn any(&mut self) -> Option<Message> {
         let mut message = Message::default();
         loop {
             let mut line = String::new();

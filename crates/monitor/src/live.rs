@@ -1,0 +1,221 @@
+//! What the page's own stream says: small deltas, at most four times a second, the last write winning.
+//!
+//! A page holds a snapshot and is told only what changed in it; when its structure changed it is told to load it again. The
+//! public event stream is [`crate::stream_log`]'s and knows nothing of this.
+
+use crate::stream_log::StreamLog;
+use crate::wire::StatsJson;
+use bytes::Bytes;
+use replica_core::{Project, Replica, Snapshot};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The least time between two deltas.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// What has been said, and what is still to say.
+pub(crate) struct Live {
+    pub(crate) log: Arc<StreamLog>,
+    /// What a page that follows knows.
+    said: Arc<Snapshot>,
+    stalled: bool,
+    /// Events still to be told, as JSON.
+    events: Vec<Bytes>,
+    pending: bool,
+    last: Instant,
+}
+
+impl Live {
+    pub(crate) fn new(log: Arc<StreamLog>, known: Arc<Snapshot>) -> Self {
+        Self {
+            log,
+            said: known,
+            stalled: false,
+            events: Vec::new(),
+            pending: false,
+            last: Instant::now(),
+        }
+    }
+
+    /// When there is something to say, and when it may be said.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.pending.then_some(self.last + EVERY)
+    }
+
+    /// Remembers that something was published, with its events that are more than a lag.
+    pub(crate) fn note(&mut self, events: impl Iterator<Item = Bytes>) {
+        self.events.extend(events);
+        self.pending = true;
+    }
+
+    /// Says all that is still to say, as of `seq`.
+    pub(crate) fn flush(&mut self, now: &Arc<Snapshot>, stalled: bool, seq: u64, ts: i64) {
+        let mut text = String::new();
+        let mut say = |event: &str, data: &str| {
+            text.push_str(&format!("event: {event}\nid: {seq}\ndata: {data}\n\n"));
+        };
+        if stalled != self.stalled || !same_structure(&self.said, now) {
+            say("reload", &json!({ "seq": seq }).to_string());
+        } else {
+            let rows = rows(&self.said, now);
+            if !rows.is_empty() {
+                say(
+                    "delta",
+                    &format!("{{\"seq\":{seq},\"t\":{ts},\"r\":[{}]}}", rows.join(",")),
+                );
+            }
+            let stats = stats(&self.said, now);
+            if !stats.is_empty() {
+                say(
+                    "stats",
+                    &json!({ "seq": seq, "t": ts, "rules": stats }).to_string(),
+                );
+            }
+        }
+        if !self.events.is_empty() {
+            let events: Vec<&[u8]> = self.events.iter().map(|event| &event[..]).collect();
+            say(
+                "log",
+                &format!("[{}]", String::from_utf8_lossy(&events.join(&b","[..]))),
+            );
+        }
+        if !text.is_empty() {
+            self.log.append_framed(seq, text.into());
+        }
+        self.said = Arc::clone(now);
+        self.stalled = stalled;
+        self.events.clear();
+        self.pending = false;
+        self.last = Instant::now();
+    }
+}
+
+/// Whether a page may apply a delta: the same rows in the same places, declared the same.
+fn same_structure(old: &Snapshot, new: &Snapshot) -> bool {
+    let same_project = |(old, new): (&Arc<Project>, &Arc<Project>)| {
+        Arc::ptr_eq(old, new)
+            || (old.name == new.name
+                && old.routing == new.routing
+                && old.replicas.len() == new.replicas.len()
+                && old.replicas.iter().zip(&new.replicas).all(|(old, new)| {
+                    old.name == new.name
+                        && old.same_declaration(new)
+                        && old.lag.reason() == new.lag.reason()
+                        && old.lag.as_of_ms == new.lag.as_of_ms
+                }))
+    };
+    old.source == new.source
+        && old.capabilities == new.capabilities
+        && old.problems == new.problems
+        && old.projects.len() == new.projects.len()
+        && old.projects.iter().zip(&new.projects).all(same_project)
+        && old.rules.len() == new.rules.len()
+        && old
+            .rules
+            .iter()
+            .zip(&new.rules)
+            .all(|(old, new)| old.same_declaration(new))
+}
+
+/// The rows that differ, each as `[place, state, lag, verdict, in, out, seen]`.
+fn rows(old: &Snapshot, new: &Snapshot) -> Vec<String> {
+    let mut rows = Vec::new();
+    let mut place = 0;
+    for (was, is) in old.projects.iter().zip(&new.projects) {
+        if !Arc::ptr_eq(was, is) {
+            for (at, (was, is)) in was.replicas.iter().zip(&is.replicas).enumerate() {
+                if was != is {
+                    rows.push(row(place + at, is));
+                }
+            }
+        }
+        place += is.replicas.len();
+    }
+    rows
+}
+
+fn row(place: usize, replica: &Replica) -> String {
+    let number = |value: Option<i64>| value.map_or_else(|| "null".to_owned(), |value| value.to_string());
+    let usage = replica.pool_usage;
+    let mut items = vec![
+        place.to_string(),
+        replica.state.code().to_string(),
+        replica
+            .lag
+            .ms()
+            .map_or_else(|| "null".to_owned(), |ms| ms.to_string()),
+        replica.lag.verdict.code().to_string(),
+        number(usage.map(|usage| usage.idle.into())),
+        number(usage.map(|usage| usage.borrowed.into())),
+        number(replica.last_ping_ms),
+    ];
+    // Four columns of five are mostly empty: what is left off at the end means null, or an exact verdict.
+    while items.len() > 3 && items.last().is_some_and(|item| item == "null") {
+        items.pop();
+    }
+    if items.len() == 4 && items[3] == "0" {
+        items.pop();
+    }
+    format!("[{}]", items.join(","))
+}
+
+fn stats(old: &Snapshot, new: &Snapshot) -> Vec<Value> {
+    let pairs = old.rules.iter().zip(&new.rules).enumerate();
+    let changed = pairs.filter(|(_, (old, new))| old.last_stats != new.last_stats);
+    changed
+        .map(|(place, (_, new))| json!([place, new.last_stats.as_deref().map(StatsJson)]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use replica_core::{Lag, PoolUsage, Role, State};
+
+    fn snapshot(lag: Lag, state: State, pool: Option<PoolUsage>) -> Arc<Snapshot> {
+        let still = Replica::new("still", Role::Master);
+        let replica = Replica {
+            lag,
+            state,
+            pool_usage: pool,
+            ..Replica::new("r", Role::Slave)
+        };
+        Arc::new(Snapshot::named("t").with_project(Project::new("p", vec![still, replica])))
+    }
+
+    fn said(live: &mut Live, now: &Arc<Snapshot>, seq: u64) -> String {
+        live.note([].into_iter());
+        live.flush(now, false, seq, 7);
+        let (frames, _) = live.log.after(seq - 1).unwrap();
+        frames
+            .iter()
+            .map(|frame| String::from_utf8(frame.to_vec()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn only_what_changed_is_said_and_structure_asks_for_a_reload() {
+        let first = snapshot(Lag::exact(1), State::Up, None);
+        let mut live = Live::new(Arc::new(StreamLog::new(0)), Arc::clone(&first));
+        let moved = snapshot(Lag::exact(42), State::Up, None);
+        assert_eq!(
+            said(&mut live, &moved, 1),
+            "event: delta\nid: 1\ndata: {\"seq\":1,\"t\":7,\"r\":[[1,3,42]]}\n\n"
+        );
+        let pooled = snapshot(
+            Lag::exact(42),
+            State::Down,
+            Some(PoolUsage { idle: 3, borrowed: 0 }),
+        );
+        assert!(said(&mut live, &pooled, 2).contains("\"r\":[[1,2,42,0,3,0]]"));
+        assert_eq!(said(&mut live, &pooled, 3), "");
+        let unknown = snapshot(Lag::unknown("no answer"), State::Down, None);
+        assert_eq!(
+            said(&mut live, &unknown, 4),
+            "event: reload\nid: 4\ndata: {\"seq\":4}\n\n"
+        );
+        assert_eq!(live.due(), None);
+    }
+}
