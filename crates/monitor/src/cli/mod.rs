@@ -3,6 +3,7 @@
 //! 0: done. 1: it could not be done. 2: it was asked for wrongly.
 
 mod check;
+mod scaffold;
 mod serve;
 mod settings;
 
@@ -30,6 +31,7 @@ enum Wanted {
     Serve(settings::Flags),
     /// Tell what is wrong with a tree file.
     Check(check::Check),
+    Scaffold(scaffold::Scaffold),
     /// Write a shell's completion script to standard output.
     Completions {
         /// Which shell.
@@ -55,30 +57,30 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast_ref::<scaffold::ScaffoldError>() {
+            Some(refusal) => Self::Usage(refusal.to_string()),
+            None => Self::Failed(format!("{error:#}")),
+        }
+    }
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse() {
-        Cli { command: None, serve }
-        | Cli {
-            command: Some(Wanted::Serve(serve)),
-            ..
-        } => serve::run(&serve),
-        Cli {
-            command: Some(Wanted::Check(check)),
-            ..
-        } => check.run(&mut io::stdout().lock()),
-        Cli {
-            command: Some(Wanted::Completions { shell }),
-            ..
-        } => {
-            clap_complete::generate(shell, &mut Cli::command(), "replica-monitor", &mut io::stdout());
+    let Cli { command, serve } = Cli::parse();
+    let out = &mut io::stdout();
+    let done = match command {
+        None => serve::run(&serve),
+        Some(Wanted::Serve(serve)) => serve::run(&serve),
+        Some(Wanted::Check(check)) => check.run(out),
+        Some(Wanted::Scaffold(scaffold)) => scaffold.run(out).map_err(Failure::from),
+        Some(Wanted::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "replica-monitor", out);
             Ok(())
         }
-        Cli {
-            command: Some(Wanted::Man),
-            ..
-        } => clap_mangen::Man::new(Cli::command())
-            .render(&mut io::stdout())
+        Some(Wanted::Man) => clap_mangen::Man::new(Cli::command())
+            .render(out)
             .map_err(Failure::from),
     };
     let (code, message) = match done {
