@@ -3,6 +3,8 @@
 //! Flags and environment variables are turned into this in [`crate::cli`]; an application writes it itself.
 
 use crate::hub::OnEvent;
+use crate::server::TlsFiles;
+use crate::server::token::{Token, TokenRole};
 use replica_core::Secret;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -18,6 +20,10 @@ pub struct Config {
     pub token: Option<Secret<String>>,
     /// Whoever shows it may read and write. Without one, nobody may write.
     pub operator_token: Option<Secret<String>>,
+    /// More tokens, by name; with any of them reading needs one.
+    pub tokens: Vec<Token>,
+    /// Serve TLS with this certificate.
+    pub tls: Option<TlsFiles>,
     /// How often the source is asked.
     pub poll: Duration,
     /// How many events are kept.
@@ -41,6 +47,8 @@ impl Default for Config {
             port: 14499,
             token: None,
             operator_token: None,
+            tokens: Vec::new(),
+            tls: None,
             poll: Duration::from_millis(2000),
             activity_buffer_size: 200,
             on_event: None,
@@ -49,5 +57,28 @@ impl Default for Config {
             max_connections: 32_768,
             max_streams: 10_000,
         }
+    }
+}
+
+impl Config {
+    /// Whether reading needs no token.
+    pub fn reads_open(&self) -> bool {
+        self.token.is_none() && self.tokens.is_empty()
+    }
+
+    /// Every token, named.
+    pub(crate) fn all_tokens(&self) -> Vec<Token> {
+        let viewer = self
+            .token
+            .as_ref()
+            .map(|secret| Token::new("viewer", TokenRole::Viewer, secret));
+        let operator = self.operator_token.as_ref();
+        let operator = operator.map(|secret| Token::new("operator", TokenRole::Operator, secret));
+        self.tokens
+            .iter()
+            .cloned()
+            .chain(viewer)
+            .chain(operator)
+            .collect()
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::hub::{Busy, Hub};
 use crate::server::auth::Access;
-use crate::server::{self, Site};
+use crate::server::{self, Limits, Site, Tls};
 use replica_core::{Event, Secret, Snapshot, Source};
 use std::fmt;
 use std::io;
@@ -47,6 +47,7 @@ impl std::error::Error for StartError {}
 /// A running monitor. Dropping it does not stop it; [`Handle::stop`] does.
 pub struct Handle {
     address: SocketAddr,
+    scheme: &'static str,
     hub: Hub,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
@@ -61,6 +62,13 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         .local_addr()
         .map_err(|error| StartError::Listen(wanted, error))?;
     let (stop, stopping) = watch::channel(false);
+    let tls = config
+        .tls
+        .clone()
+        .map(|files| Tls::start(files, stopping.clone()))
+        .transpose();
+    let tls = tls.map_err(|error| StartError::Settings(format!("TLS cannot be used: {error}")))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let hub = Hub::start(
         Arc::new(source),
         config.poll,
@@ -70,7 +78,8 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
     );
     let site = Arc::new(Site {
         hub: hub.clone(),
-        access: Access::new(config.token.as_ref(), config.operator_token.as_ref()),
+        access: Access::new(config.all_tokens(), config.reads_open()),
+        secure: config.tls.is_some(),
         allow_hosts: config.allow_hosts,
         streams: Default::default(),
         max_streams: config.max_streams,
@@ -78,14 +87,14 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
     });
     // A quick source has answered before the first client can ask; a slow one must not delay the door.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), hub.first()).await;
-    let serving = tokio::spawn(server::serve(
-        listener,
-        server::router(site),
-        config.max_connections,
-        stopping,
-    ));
+    let limits = Limits {
+        connections: config.max_connections,
+        tls,
+    };
+    let serving = tokio::spawn(server::serve(listener, server::router(site), limits, stopping));
     Ok(Handle {
         address,
+        scheme,
         hub,
         stop,
         serving,
@@ -105,7 +114,7 @@ fn check(config: &Config) -> Result<(), StartError> {
             "the poll period must be at least 1 ms".into(),
         ));
     }
-    if !config.host.is_loopback() && config.token.is_none() && !config.insecure_no_auth {
+    if !config.host.is_loopback() && config.reads_open() && !config.insecure_no_auth {
         return Err(StartError::Settings(format!(
             "{} can be reached from other machines and no token is set: set MONITOR_TOKEN, or accept it with --insecure-no-auth",
             config.host
@@ -133,7 +142,7 @@ impl Handle {
             (true, true) => SocketAddr::new([127, 0, 0, 1].into(), self.address.port()),
             (true, false) => SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), self.address.port()),
         };
-        format!("http://{reachable}")
+        format!("{}://{reachable}", self.scheme)
     }
 
     /// Puts an application's own event into the activity log and the stream.

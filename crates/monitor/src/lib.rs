@@ -44,5 +44,6 @@ pub use replica_core::{
     Capabilities, Dialect, Event, EventKind, Lag, PoolUsage, Problem, Project, Replica, ReplicaKey, Role,
     Routing, Rule, RuleMode, Secret, Snapshot, Source, SourceError, State, SyncStats, Verdict,
 };
-pub use server::auth::Role as TokenRole;
+pub use server::token::{Token, TokenFileError, TokenRole};
+pub use server::{TlsError, TlsFiles};
 pub use source::{TreeFile, read_tree};

@@ -39,7 +39,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     })?;
     // Listened for before the first client can come, so that no signal is lost.
     let stop = signals()?;
-    let open = config.token.is_none();
+    let open = config.reads_open();
     let monitor = start(config, source).await.map_err(|error| match error {
         StartError::Settings(why) => Failure::Usage(why),
         listen => Failure::Failed(listen.to_string()),

@@ -3,7 +3,7 @@
 //! Nothing is started here. The environment is only read, never changed.
 
 use super::Failure;
-use crate::Config;
+use crate::{Config, TlsFiles, Token};
 use clap::{Args, ValueEnum};
 use replica_core::Secret;
 use std::collections::HashMap;
@@ -40,12 +40,18 @@ pub(super) struct Flags {
     /// The token that reading needs; visible in `ps`, so prefer MONITOR_TOKEN or --token-file [env: MONITOR_TOKEN]
     #[arg(long, value_name = "SECRET", conflicts_with = "token_file")]
     token: Option<String>,
-    /// A file whose first line is the token that reading needs
+    /// A file of tokens: lines of `NAME viewer|operator SECRET` (or `sha256:HEX`), or one secret alone
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// A file whose first line is the token that writing needs [env: MONITOR_OPERATOR_TOKEN holds the token itself]
     #[arg(long, value_name = "FILE")]
     operator_token_file: Option<PathBuf>,
+    /// Serve TLS with this certificate chain (PEM), loaded again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// How often the tree is looked at, in milliseconds [default: 2000] [env: MONITOR_POLL_MS]
     #[arg(long, value_name = "MS")]
     poll: Option<u64>,
@@ -101,7 +107,16 @@ impl Flags {
         let config = Config {
             host: host.as_deref().map_or(Ok(Config::default().host), address)?,
             port,
-            token: self.token(&base, &env)?,
+            token: self.token(&env)?,
+            tokens: self.tokens(&base)?,
+            tls: self
+                .tls_cert
+                .as_ref()
+                .zip(self.tls_key.as_ref())
+                .map(|(cert, key)| TlsFiles {
+                    cert: base.join(cert),
+                    key: base.join(key),
+                }),
             operator_token: self.operator_token(&base, &env)?,
             poll: Duration::from_millis(poll_ms),
             allow_hosts: self.allow_host.clone(),
@@ -120,12 +135,24 @@ impl Flags {
         })
     }
 
-    fn token(&self, base: &Path, env: &Environment) -> Result<Option<Secret<String>>, Failure> {
+    /// A token on the command line or in a file wins over the environment's.
+    fn token(&self, env: &Environment) -> Result<Option<Secret<String>>, Failure> {
         match (&self.token, &self.token_file) {
             (Some(token), _) => secret("--token", token.clone()).map(Some),
-            (None, Some(file)) => from_file("--token-file", &base.join(file)).map(Some),
+            (None, Some(_)) => Ok(None),
             (None, None) => env.secret("MONITOR_TOKEN"),
         }
+    }
+
+    fn tokens(&self, base: &Path) -> Result<Vec<Token>, Failure> {
+        let Some(file) = &self.token_file else {
+            return Ok(Vec::new());
+        };
+        let path = base.join(file);
+        let failed =
+            |why: &dyn std::fmt::Display| Failure::Failed(format!("--token-file {}: {why}", path.display()));
+        let text = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
+        Token::read_all(&text).map_err(|error| failed(&error))
     }
 
     fn operator_token(&self, base: &Path, env: &Environment) -> Result<Option<Secret<String>>, Failure> {

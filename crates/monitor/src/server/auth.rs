@@ -3,10 +3,11 @@
 //! Tokens are kept as hashes and compared in constant time. Which path needs which role is decided
 //! where the path is.
 
+use super::token::{Token, TokenRole, hash};
 use crate::clock::now_ms;
 use hmac::{Hmac, Mac};
-use replica_core::Secret;
-use sha2::{Digest, Sha256};
+use replica_core::Name;
+use sha2::Sha256;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -24,30 +25,15 @@ const FAILURE_WINDOW: Duration = Duration::from_secs(60);
 /// Addresses that are remembered for failing; beyond that the record starts anew.
 const MAX_ADDRESSES: usize = 4096;
 
-/// What a token allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Reading.
-    Viewer,
-    /// Reading and writing.
-    Operator,
-}
-
 /// Somebody whose token was right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// The token's name, for the audit.
-    pub(crate) name: &'static str,
+    pub(crate) name: Name,
     /// What it allows.
-    pub(crate) role: Role,
+    pub(crate) role: TokenRole,
     /// Whether it came in the address, which may end up in logs: such a one never writes.
     pub(crate) by_query: bool,
-}
-
-struct Token {
-    name: &'static str,
-    role: Role,
-    hash: [u8; 32],
 }
 
 /// The tokens of this monitor.
@@ -59,22 +45,10 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// The viewer's and the operator's token. Without a viewer's, reading is open.
-    pub(crate) fn new(viewer: Option<&Secret<String>>, operator: Option<&Secret<String>>) -> Self {
-        let token = |name, role, secret: Option<&Secret<String>>| {
-            secret.map(|secret| Token {
-                name,
-                role,
-                hash: hash(secret.expose()),
-            })
-        };
-        let tokens = [
-            token("viewer", Role::Viewer, viewer),
-            token("operator", Role::Operator, operator),
-        ];
+    pub(crate) fn new(tokens: Vec<Token>, reads_open: bool) -> Self {
         Self {
-            tokens: tokens.into_iter().flatten().collect(),
-            reads_open: viewer.is_none(),
+            tokens,
+            reads_open,
             failures: Mutex::default(),
         }
     }
@@ -86,7 +60,7 @@ impl Access {
         for token in &self.tokens {
             if bool::from(token.hash.ct_eq(&shown)) {
                 found = Some(Identity {
-                    name: token.name,
+                    name: token.name.clone(),
                     role: token.role,
                     by_query,
                 });
@@ -99,7 +73,7 @@ impl Access {
     pub(crate) fn cookie(&self, identity: &Identity) -> Option<String> {
         let token = self.tokens.iter().find(|token| token.name == identity.name)?;
         let expires = now_ms() / 1000 + i64::try_from(COOKIE_LIFE.as_secs()).unwrap_or(0);
-        let claim = format!("{}.{expires}", token.name);
+        let claim = format!("{}.{expires}", hex::encode(&*token.name));
         let mac = hex::encode(mac(token, &claim)?.finalize().into_bytes());
         Some(format!("{claim}.{mac}"))
     }
@@ -108,11 +82,14 @@ impl Access {
     pub(crate) fn cookie_holder(&self, value: &str) -> Option<Identity> {
         let (claim, shown) = value.rsplit_once('.')?;
         let (name, expires) = claim.split_once('.')?;
-        let token = self.tokens.iter().find(|token| token.name == name)?;
+        let token = self
+            .tokens
+            .iter()
+            .find(|token| hex::encode(&*token.name) == name)?;
         mac(token, claim)?.verify_slice(&hex::decode(shown).ok()?).ok()?;
         let alive = expires.parse::<i64>().ok()? > now_ms() / 1000;
         alive.then_some(Identity {
-            name: token.name,
+            name: token.name.clone(),
             role: token.role,
             by_query: false,
         })
@@ -140,10 +117,6 @@ impl Access {
     }
 }
 
-fn hash(text: &str) -> [u8; 32] {
-    Sha256::digest(text.as_bytes()).into()
-}
-
 fn mac(token: &Token, claim: &str) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(&token.hash).ok()?;
     mac.update(claim.as_bytes());
@@ -155,16 +128,21 @@ mod tests {
     use super::*;
 
     fn access() -> Access {
+        let token = |name, role, secret: &str| Token::new(name, role, &secret.to_owned().into());
+        let viewer = token("viewer", TokenRole::Viewer, "view");
         Access::new(
-            Some(&"view".to_owned().into()),
-            Some(&"operate".to_owned().into()),
+            vec![viewer, token("operator", TokenRole::Operator, "operate")],
+            false,
         )
     }
 
     #[test]
     fn tokens_have_roles() {
-        assert_eq!(access().token("view", false).unwrap().role, Role::Viewer);
-        assert_eq!(access().token("operate", false).unwrap().role, Role::Operator);
+        assert_eq!(access().token("view", false).unwrap().role, TokenRole::Viewer);
+        assert_eq!(
+            access().token("operate", false).unwrap().role,
+            TokenRole::Operator
+        );
         for wrong in ["", "vie", "view ", "VIEW"] {
             assert_eq!(access().token(wrong, false), None);
         }
@@ -174,12 +152,13 @@ mod tests {
     fn a_cookie_stands_for_its_token_only() {
         let access = access();
         let cookie = access.cookie(&access.token("view", true).unwrap()).unwrap();
-        assert_eq!(access.cookie_holder(&cookie).unwrap().role, Role::Viewer);
-        let forged = cookie.replace("viewer", "operator");
+        assert_eq!(access.cookie_holder(&cookie).unwrap().role, TokenRole::Viewer);
+        let forged = cookie.replace(&hex::encode("viewer"), &hex::encode("operator"));
         assert_eq!(access.cookie_holder(&forged), None);
-        let other = Access::new(Some(&"changed".to_owned().into()), None);
+        let changed = Token::new("viewer", TokenRole::Viewer, &"changed".to_owned().into());
+        let other = Access::new(vec![changed], false);
         assert_eq!(other.cookie_holder(&cookie), None);
-        for garbage in ["", ".", "..", "viewer.1.zz", "viewer.99999999999.00"] {
+        for garbage in ["", ".", "..", "766965776572.1.zz", "766965776572.99999999999.00"] {
             assert_eq!(access.cookie_holder(garbage), None);
         }
     }

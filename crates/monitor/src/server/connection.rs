@@ -4,6 +4,7 @@
 //! while and nothing else.
 
 use super::guard::Peer;
+use super::tls::Tls;
 use axum::Router;
 use axum::extract::Request;
 use hyper::body::Incoming;
@@ -32,14 +33,22 @@ const BUFFER: usize = 32 << 10;
 /// How long open answers may take to end once the monitor stops.
 const GRACE: Duration = Duration::from_millis(1200);
 
+/// What bounds and wraps the connections.
+pub(crate) struct Limits {
+    /// The most connections at one time.
+    pub(crate) connections: usize,
+    /// TLS, if wanted.
+    pub(crate) tls: Option<Tls>,
+}
+
 /// Serves `router` on `listener` until `stop` turns true and every connection has ended, or [`GRACE`] has passed.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    most: usize,
+    limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(most));
+    let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -51,9 +60,27 @@ pub(crate) async fn serve(
         let Some((stream, peer, place)) = accepted else {
             continue;
         };
-        let (router, stop) = (router.clone(), stop.clone());
+        // Frames are small and urgent; without this they would wait for each other.
+        let _ = stream.set_nodelay(true);
+        let (router, stop, stream) = (
+            router.clone(),
+            stop.clone(),
+            Patient {
+                stream,
+                waiting: None,
+            },
+        );
+        let acceptor = limits.tls.as_ref().map(Tls::acceptor);
         connections.spawn(async move {
-            one(stream, peer, router, stop).await;
+            match acceptor {
+                None => converse(stream, peer, router, stop).await,
+                Some(acceptor) => {
+                    let handshake = tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream));
+                    if let Ok(Ok(stream)) = handshake.await {
+                        converse(stream, peer, router, stop).await;
+                    }
+                }
+            }
             drop(place);
         });
     }
@@ -79,22 +106,20 @@ async fn accept(
     }
 }
 
-async fn one(stream: TcpStream, peer: SocketAddr, router: Router, mut stop: watch::Receiver<bool>) {
-    // Frames are small and urgent; without this they would wait for each other.
-    let _ = stream.set_nodelay(true);
+/// One client's requests, one after another.
+async fn converse<S>(stream: S, peer: SocketAddr, router: Router, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip()));
         router.clone().oneshot(request.map(axum::body::Body::new))
-    });
-    let io = TokioIo::new(Patient {
-        stream,
-        waiting: None,
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(BUFFER)
-        .serve_connection(io, service);
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // How a connection ends is the client's affair: errors here say nothing about the monitor.
     tokio::select! {

@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use replica_core::{Event, EventKind, Name};
+use replica_core::{Event, EventKind};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(super) async fn tell(
     body: Bytes,
 ) -> Response {
     let who = match guard::operator(identity.as_deref(), &method, &headers) {
-        Ok(identity) => identity.name,
+        Ok(identity) => identity.name.clone(),
         Err(refusal) => return error(StatusCode::FORBIDDEN, refusal),
     };
     let mut events = match parse(&body, now_ms()) {
@@ -36,7 +36,7 @@ pub(super) async fn tell(
     let accepted = events.len();
     let detail = format!("told {accepted} event(s)");
     let audit = EventKind::Audit {
-        who: Name::from(who),
+        who,
         action: "events.tell".to_owned(),
         detail,
     };

@@ -3,6 +3,7 @@
 //! 401 comes before 404, so that a stranger cannot learn which paths there are.
 
 use super::auth::{COOKIE, Identity};
+use super::token::TokenRole;
 use super::{Site, error};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
@@ -158,9 +159,7 @@ pub(super) fn operator<'r>(
         Some(identity) if identity.by_query => {
             refuse("a token in the address may only read; send it as Authorization: Bearer")
         }
-        Some(identity) if identity.role < super::auth::Role::Operator => {
-            refuse("this needs the operator role")
-        }
+        Some(identity) if identity.role < TokenRole::Operator => refuse("this needs the operator role"),
         Some(identity) => Ok(identity),
     }
 }

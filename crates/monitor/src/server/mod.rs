@@ -9,8 +9,12 @@ mod events;
 mod guard;
 mod page;
 mod stream;
+mod tls;
+pub(crate) mod token;
 
-pub(crate) use connection::serve;
+pub(crate) use connection::{Limits, serve};
+pub(crate) use tls::Tls;
+pub use tls::{TlsError, TlsFiles};
 
 use crate::hub::Hub;
 use auth::Access;
@@ -30,6 +34,8 @@ pub(crate) struct Site {
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) streams: AtomicUsize,
     pub(crate) max_streams: usize,
+    /// Whether browsers reach it over TLS; then the cookie says so.
+    pub(crate) secure: bool,
     /// Turns true when the monitor is stopping.
     pub(crate) stop: watch::Receiver<bool>,
 }

@@ -61,8 +61,9 @@ pub(super) async fn index(State(site): State<Arc<Site>>, identity: Option<Extens
         "cross-origin-opener-policy",
         HeaderValue::from_static("same-origin"),
     );
-    let cookie =
-        cookie.map(|value| format!("{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age=604800"));
+    let secure = if site.secure { "; Secure" } else { "" };
+    let cookie = cookie
+        .map(|value| format!("{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age=604800{secure}"));
     if let Some(value) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
         headers.insert(header::SET_COOKIE, value);
     }

@@ -11,4 +11,5 @@ mod contract;
 mod scaffold;
 mod security;
 mod support;
+mod tls;
 mod watching;

@@ -324,3 +324,38 @@ fn planted_passwords_come_out_nowhere() {
             .unwrap_or_default()
     );
 }
+
+#[test]
+fn a_token_file_names_who_reads_and_who_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("t.json");
+    std::fs::write(&tree, TREE).unwrap();
+    std::fs::write(
+        folder.path().join("tokens"),
+        "# who may\nwall viewer w\nmaya operator m\n",
+    )
+    .unwrap();
+    let monitor = Monitor::start_on(folder, tree, &["--token-file", "tokens"], &[]);
+    let as_maya = [("Authorization", "Bearer m")];
+    assert_eq!(monitor.get("/api/health").status, 401);
+    assert_eq!(monitor.get("/api/health?token=w").status, 200);
+    assert_eq!(
+        monitor
+            .request(
+                "POST",
+                "/api/events",
+                &[("Authorization", "Bearer w")],
+                r#"{"type":"x"}"#
+            )
+            .status,
+        403
+    );
+    assert_eq!(
+        monitor
+            .request("POST", "/api/events", &as_maya, r#"{"type":"x"}"#)
+            .status,
+        202
+    );
+    let events = monitor.request("GET", "/api/events", &as_maya, "").json();
+    assert_eq!(events.as_array().unwrap().last().unwrap()["who"], "maya");
+}
