@@ -17,7 +17,6 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum EventKind {
     /// A replica appeared.
     ReplicaAdded {

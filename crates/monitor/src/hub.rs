@@ -8,7 +8,7 @@ use crate::body::Body;
 use crate::clock::now_ms;
 use crate::live::Live;
 use crate::stream_log::StreamLog;
-use crate::wire::{EventJson, ReplicasJson, RoutingJson, RulesJson, SnapshotJson};
+use crate::wire::{EventJson, ReplicasJson, RoutingJson, RulesJson, SnapshotInfo};
 use bytes::Bytes;
 use replica_core::{Event, EventKind, Lag, Name, ReplicaKey, Snapshot, Source, State, diff};
 use std::sync::{Arc, OnceLock};
@@ -92,13 +92,15 @@ impl Published {
 
     pub(crate) fn whole(&self) -> &Body {
         self.bodies.snapshot.get_or_init(|| {
-            Body::json(&SnapshotJson {
-                snapshot: &self.snapshot,
-                seq: self.seq,
-                ts: self.at_ms,
-                poll_ms: u64::try_from(self.poll.as_millis()).unwrap_or(u64::MAX),
-                stalled_since: self.stalled_since,
-            })
+            let poll_ms = u64::try_from(self.poll.as_millis()).unwrap_or(u64::MAX);
+            let (seq, since) = (self.seq, self.stalled_since);
+            Body::json(&SnapshotInfo::new(
+                &self.snapshot,
+                seq,
+                self.at_ms,
+                poll_ms,
+                since,
+            ))
         })
     }
 }

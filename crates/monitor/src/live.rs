@@ -4,7 +4,7 @@
 //! public event stream is [`crate::stream_log`]'s and knows nothing of this.
 
 use crate::stream_log::StreamLog;
-use crate::wire::StatsJson;
+use crate::wire::StatsInfo;
 use bytes::Bytes;
 use replica_core::{Project, Replica, Snapshot};
 use serde_json::{Value, json};
@@ -165,7 +165,7 @@ fn stats(old: &Snapshot, new: &Snapshot) -> Vec<Value> {
     let pairs = old.rules.iter().zip(&new.rules).enumerate();
     let changed = pairs.filter(|(_, (old, new))| old.last_stats != new.last_stats);
     changed
-        .map(|(place, (_, new))| json!([place, new.last_stats.as_deref().map(StatsJson)]))
+        .map(|(place, (_, new))| json!([place, new.last_stats.as_deref().map(StatsInfo::from)]))
         .collect()
 }
 

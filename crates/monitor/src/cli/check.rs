@@ -1,8 +1,9 @@
 //! `check FILE`: what is wrong with a tree file, for people or as JSON.
 
 use super::Failure;
+use crate::wire::ProblemInfo;
+use replica_core::Severity;
 use replica_core::tree;
-use replica_core::{Problem, Severity};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -28,7 +29,7 @@ impl Check {
             .filter(|problem| problem.severity == Severity::Error)
             .count();
         if self.json {
-            let problems: Vec<_> = parsed.problems.iter().map(json).collect();
+            let problems: Vec<_> = parsed.problems.iter().map(ProblemInfo::from).collect();
             writeln!(
                 out,
                 "{}",
@@ -54,8 +55,4 @@ impl Check {
             Err(Failure::Failed(String::new()))
         }
     }
-}
-
-fn json(problem: &Problem) -> serde_json::Value {
-    crate::wire::problem(problem)
 }

@@ -2,6 +2,7 @@
 //!
 //! They are recorded and passed on; they change nothing else. Everyone who tells is named in the audit.
 
+use super::api::ErrorInfo;
 use super::auth::Identity;
 use super::{Site, error, guard};
 use crate::clock::now_ms;
@@ -18,6 +19,11 @@ const MAX_EVENTS: usize = 1000;
 /// The longest `type`.
 const MAX_TYPE: usize = 100;
 
+/// Tells one event, or a list of up to 1 000: `{"type": "…", …}`. Needs the operator's token.
+#[utoipa::path(post, path = "/api/events",
+    request_body(description = "An object with a `type`, or a list of them", content = Value),
+    responses((status = 202, description = "Taken"), (status = 400, description = "What is wrong, by event and field", body = ErrorInfo),
+        (status = 403, description = "Not an operator", body = ErrorInfo), (status = 503, description = "Too busy", body = ErrorInfo)))]
 pub(super) async fn tell(
     State(site): State<Arc<Site>>,
     identity: Option<Extension<Identity>>,

@@ -7,6 +7,7 @@ pub(crate) mod auth;
 mod connection;
 mod events;
 mod guard;
+mod openapi;
 mod page;
 mod stream;
 mod tls;
@@ -22,10 +23,12 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use tokio::sync::watch;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What every answer may need.
 pub(crate) struct Site {
@@ -42,29 +45,40 @@ pub(crate) struct Site {
 
 /// Every path.
 pub(crate) fn router(site: Arc<Site>) -> Router {
-    let reading = Router::new()
+    let (documented, _) = paths().split_for_parts();
+    let guarded = documented
         .route("/", get(page::index))
         .route("/a/{build}/{*file}", get(page::asset))
-        .route("/api/health", get(api::health))
-        .route("/api/replicas", get(api::replicas))
-        .route("/api/rules", get(api::rules))
-        .route("/api/routing", get(api::routing))
-        .route("/api/snapshot", get(api::snapshot))
-        .route("/api/events", get(api::events).merge(post(events::tell)))
-        .route("/api/stream", get(stream::stream))
-        .route("/api/live", get(stream::live))
         .method_not_allowed_fallback(async || error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"))
         .fallback(async || error(StatusCode::NOT_FOUND, "not found"))
         .layer(from_fn_with_state(Arc::clone(&site), guard::guard));
-    // Whoever starts and restarts the monitor has no token; these tell nothing but "it works".
-    let open = Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(api::ready));
-    reading.merge(open).with_state(site)
+    let (open, _) = probes().split_for_parts();
+    guarded.merge(open).with_state(site)
+}
+
+/// The API, with its documentation.
+fn paths() -> OpenApiRouter<Arc<Site>> {
+    OpenApiRouter::new()
+        .routes(routes!(api::health))
+        .routes(routes!(api::replicas))
+        .routes(routes!(api::rules))
+        .routes(routes!(api::routing))
+        .routes(routes!(api::snapshot))
+        .routes(routes!(api::events, events::tell))
+        .routes(routes!(stream::stream))
+        .routes(routes!(stream::live))
+        .routes(routes!(openapi::openapi))
+}
+
+/// Whoever starts and restarts the monitor has no token; these tell nothing but "it works".
+fn probes() -> OpenApiRouter<Arc<Site>> {
+    OpenApiRouter::new()
+        .routes(routes!(api::alive))
+        .routes(routes!(api::ready))
 }
 
 /// `{"error":"…"}`.
 pub(crate) fn error(status: StatusCode, message: &str) -> Response {
-    let body = serde_json::json!({ "error": message }).to_string();
+    let body = serde_json::to_vec(&api::ErrorInfo { error: message }).unwrap_or_default();
     (status, [("content-type", api::JSON)], body).into_response()
 }

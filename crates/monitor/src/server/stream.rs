@@ -7,6 +7,7 @@ use super::{Site, error};
 use crate::clock::now_ms;
 use crate::hub::Published;
 use crate::stream_log::{StreamLog, put_frame};
+use crate::wire::EventInfo;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -77,11 +78,16 @@ fn reload(now: &Published, missed: bool) -> Bytes {
     told.unwrap_or_default().into()
 }
 
+/// Events as they happen.
+#[utoipa::path(get, path = "/api/stream",
+    responses((status = 200, description = "`id: <seq>` and `data: <event>`", content_type = "text/event-stream", body = EventInfo)))]
 pub(super) async fn stream(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     open(&EVENTS, site, last_event_id(&headers))
 }
 
-/// `?after=SEQ` continues from a snapshot; a reconnecting browser's `Last-Event-ID` wins.
+/// What the page follows. `?after=SEQ` continues from a snapshot; a reconnecting browser's `Last-Event-ID` wins.
+#[utoipa::path(get, path = "/api/live", params(("after" = Option<u64>, Query, description = "The `seq` of a snapshot")),
+    responses((status = 200, description = "Named events: hello, delta, stats, log, reload, ping", content_type = "text/event-stream", body = String)))]
 pub(super) async fn live(State(site): State<Arc<Site>>, headers: HeaderMap, uri: Uri) -> Response {
     let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let after = query

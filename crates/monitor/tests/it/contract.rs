@@ -261,3 +261,40 @@ fn the_page_s_stream_continues_from_its_snapshot() {
     let words = [stranger.next().unwrap().event, stranger.next().unwrap().event];
     assert_eq!(words, [Some("hello".to_owned()), Some("reload".to_owned())]);
 }
+
+#[test]
+fn the_api_documents_itself_from_its_code() {
+    let monitor = Monitor::start(TREE, &[]);
+    let document = monitor.json("/api/openapi.json");
+    let paths: Vec<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    for path in [
+        "/api/health",
+        "/api/replicas",
+        "/api/rules",
+        "/api/routing",
+        "/api/snapshot",
+        "/api/events",
+        "/api/stream",
+        "/api/live",
+        "/api/openapi.json",
+        "/healthz",
+        "/readyz",
+    ] {
+        assert!(paths.contains(&path), "{path} is not among {paths:?}");
+        assert!(
+            document["paths"][path]["get"]["responses"]["200"]["description"].is_string(),
+            "{path}"
+        );
+    }
+    assert!(document["paths"]["/api/events"]["post"].is_object());
+    let documented = &document["components"]["schemas"]["ReplicaInfo"]["properties"];
+    let told = monitor.json("/api/replicas");
+    for name in told["shop"][1].as_object().unwrap().keys() {
+        assert!(documented[name].is_object(), "{name} is not documented");
+    }
+}
