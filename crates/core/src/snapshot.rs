@@ -3,6 +3,7 @@
 //! A snapshot is plain data: it is compared, rendered and kept, never updated in place.
 
 use crate::{Name, Replica, ReplicaKey, Rule};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// How reads of a project are spread over its replicas.
@@ -187,6 +188,22 @@ impl Snapshot {
     /// The same snapshot with one more project.
     pub fn with_project(mut self, project: Project) -> Self {
         self.projects.push(Arc::new(project));
+        self
+    }
+
+    /// The same snapshot, with every project that `earlier` holds too shared with it: comparing the two is
+    /// free then, and memory is not held twice.
+    pub fn sharing(mut self, earlier: &Self) -> Self {
+        let known: HashMap<&str, &Arc<Project>> = earlier
+            .projects
+            .iter()
+            .map(|project| (&*project.name, project))
+            .collect();
+        for project in &mut self.projects {
+            if let Some(same) = known.get(&*project.name).filter(|same| **same == project) {
+                *project = Arc::clone(same);
+            }
+        }
         self
     }
 

@@ -19,13 +19,18 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// Renders nothing: `json` is what went to the listeners.
-    pub(crate) fn new(event: &Event, seq: u64, json: Bytes) -> Self {
+    /// Keeps a copy of the JSON that goes to the listeners.
+    pub(crate) fn new(event: &Event, seq: u64, json: &[u8]) -> Self {
         Self {
             seq,
-            json,
+            json: Bytes::copy_from_slice(json),
             lag_of: event.lag_only().cloned(),
         }
+    }
+
+    /// Whether it tells more than that a lag moved.
+    pub(crate) fn is_more_than_lag(&self) -> bool {
+        self.lag_of.is_none()
     }
 }
 
@@ -104,10 +109,10 @@ mod tests {
     fn a_noisy_lag_pushes_nothing_out() {
         let mut ring = Activity::new(8);
         for seq in 0..7 {
-            ring.push(Recorded::new(&other(), seq, Bytes::new()));
+            ring.push(Recorded::new(&other(), seq, b""));
         }
         for seq in 7..1000 {
-            ring.push(Recorded::new(&lag("noisy"), seq, Bytes::new()));
+            ring.push(Recorded::new(&lag("noisy"), seq, b""));
         }
         assert_eq!(seqs(&ring), [0, 1, 2, 3, 4, 5, 6, 999]);
     }
@@ -116,11 +121,11 @@ mod tests {
     fn many_noisy_replicas_share_a_quarter() {
         let mut ring = Activity::new(8);
         for seq in 0..1000 {
-            ring.push(Recorded::new(&lag(&format!("r{seq}")), seq, Bytes::new()));
+            ring.push(Recorded::new(&lag(&format!("r{seq}")), seq, b""));
         }
         assert_eq!(seqs(&ring), [998, 999]);
         for seq in 1000..1007 {
-            ring.push(Recorded::new(&other(), seq, Bytes::new()));
+            ring.push(Recorded::new(&other(), seq, b""));
         }
         assert_eq!(seqs(&ring), [999, 1000, 1001, 1002, 1003, 1004, 1005, 1006]);
     }

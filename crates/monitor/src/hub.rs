@@ -7,9 +7,8 @@ use crate::activity::{Activity, Recorded};
 use crate::body::Body;
 use crate::clock::now_ms;
 use crate::live::Live;
-use crate::stream_log::StreamLog;
+use crate::stream_log::{Batch, StreamLog};
 use crate::wire::{EventJson, ReplicasJson, RoutingJson, RulesJson, SnapshotInfo};
-use bytes::Bytes;
 use replica_core::{Event, EventKind, Lag, Name, ReplicaKey, Snapshot, Source, State, diff};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -318,18 +317,18 @@ impl Loop {
     /// Frames the events once, then makes them and the new state visible together.
     fn publish(&mut self, events: &[Event], change: impl FnOnce(&mut Published)) {
         let old = Arc::clone(&self.publish.borrow());
-        let first = old.seq + 1;
-        let mut json = Vec::with_capacity(events.len());
-        for (event, seq) in events.iter().zip(first..) {
-            let bytes: Bytes = serde_json::to_vec(&EventJson(event, seq))
-                .unwrap_or_default()
-                .into();
-            self.activity.push(Recorded::new(event, seq, bytes.clone()));
-            json.push(bytes);
-            log_event(event);
-            if let Some(on_event) = &self.on_event {
-                on_event(event);
-            }
+        let mut batch = Batch::starting_at(old.seq + 1);
+        let mut json = Vec::new();
+        for event in events {
+            let seq = batch.next_seq();
+            json.clear();
+            // Writing to memory cannot fail, and our own types always serialise.
+            let _ = serde_json::to_writer(&mut json, &EventJson(event, seq));
+            batch.push(&json);
+            let recorded = Recorded::new(event, seq, &json);
+            self.deltas.note(&recorded);
+            self.activity.push(recorded);
+            self.heard_of(event);
         }
         let mut next = Published {
             // A change without an event takes a number too, so that a number names one state.
@@ -347,13 +346,16 @@ impl Loop {
             },
         };
         change(&mut next);
-        self.log.append(first, &json);
-        let telling = events
-            .iter()
-            .zip(json)
-            .filter(|(event, _)| event.lag_only().is_none());
-        self.deltas.note(telling.map(|(_, json)| json));
+        self.deltas.changed();
+        self.log.append(batch);
         self.publish.send_replace(Arc::new(next));
+    }
+
+    fn heard_of(&self, event: &Event) {
+        log_event(event);
+        if let Some(on_event) = &self.on_event {
+            on_event(event);
+        }
     }
 
     /// Tells the pages what changed since they were last told.

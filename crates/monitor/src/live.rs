@@ -3,17 +3,22 @@
 //! A page holds a snapshot and is told only what changed in it; when its structure changed it is told to load it again. The
 //! public event stream is [`crate::stream_log`]'s and knows nothing of this.
 
+use crate::activity::Recorded;
 use crate::stream_log::StreamLog;
 use crate::wire::StatsInfo;
 use bytes::Bytes;
 use replica_core::{Project, Replica, Snapshot};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// The least time between two deltas.
 const EVERY: Duration = Duration::from_millis(250);
+
+/// Of more events at once a page is told only the last: its log shows no more either.
+const MAX_EVENTS: usize = 500;
 
 /// What has been said, and what is still to say.
 pub(crate) struct Live {
@@ -22,7 +27,7 @@ pub(crate) struct Live {
     said: Arc<Snapshot>,
     stalled: bool,
     /// Events still to be told, as JSON.
-    events: Vec<Bytes>,
+    events: VecDeque<Bytes>,
     pending: bool,
     last: Instant,
 }
@@ -33,7 +38,7 @@ impl Live {
             log,
             said: known,
             stalled: false,
-            events: Vec::new(),
+            events: VecDeque::new(),
             pending: false,
             last: Instant::now(),
         }
@@ -44,9 +49,18 @@ impl Live {
         self.pending.then_some(self.last + EVERY)
     }
 
-    /// Remembers that something was published, with its events that are more than a lag.
-    pub(crate) fn note(&mut self, events: impl Iterator<Item = Bytes>) {
-        self.events.extend(events);
+    /// Remembers an event, if it is more than a lag.
+    pub(crate) fn note(&mut self, event: &Recorded) {
+        if event.is_more_than_lag() {
+            self.events.push_back(event.json.clone());
+            if self.events.len() > MAX_EVENTS {
+                self.events.pop_front();
+            }
+        }
+    }
+
+    /// Remembers that something was published.
+    pub(crate) fn changed(&mut self) {
         self.pending = true;
     }
 
@@ -186,7 +200,7 @@ mod tests {
     }
 
     fn said(live: &mut Live, now: &Arc<Snapshot>, seq: u64) -> String {
-        live.note([].into_iter());
+        live.changed();
         live.flush(now, false, seq, 7);
         let (frames, _) = live.log.after(seq - 1).unwrap();
         frames

@@ -12,15 +12,49 @@ use tokio::sync::watch;
 /// How many bytes of frames are kept for listeners that resume; the newest batch is always kept.
 const MAX_BYTES: usize = 8 << 20;
 
-/// The frames of one tick.
-struct Batch {
+/// The frames of one tick, numbered without gaps.
+pub(crate) struct Batch {
     first: u64,
-    bytes: Bytes,
+    bytes: BytesMut,
     /// Where the frame of each event ends.
     ends: Vec<u32>,
 }
 
 impl Batch {
+    /// An empty batch whose first event will be `first`.
+    pub(crate) fn starting_at(first: u64) -> Self {
+        Self {
+            first,
+            bytes: BytesMut::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// The number of the next event.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.first + self.ends.len() as u64
+    }
+
+    /// Frames one event.
+    pub(crate) fn push(&mut self, json: &[u8]) {
+        let seq = self.next_seq();
+        put_frame(&mut self.bytes, seq, json);
+        self.ends.push(end(&self.bytes));
+    }
+}
+
+fn end(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
+/// A batch that no longer changes.
+struct Sealed {
+    first: u64,
+    bytes: Bytes,
+    ends: Box<[u32]>,
+}
+
+impl Sealed {
     fn last(&self) -> u64 {
         self.first + self.ends.len() as u64 - 1
     }
@@ -28,7 +62,7 @@ impl Batch {
 
 #[derive(Default)]
 struct Kept {
-    batches: VecDeque<Batch>,
+    batches: VecDeque<Sealed>,
     bytes: usize,
     /// The newest sequence number that was let go of.
     floor: u64,
@@ -57,25 +91,30 @@ impl StreamLog {
         }
     }
 
-    /// Appends the events of one tick, numbered from `first` without gaps.
-    pub(crate) fn append(&self, first: u64, events: &[Bytes]) {
-        if events.is_empty() {
-            return;
+    /// Appends the events of one tick.
+    pub(crate) fn append(&self, batch: Batch) {
+        if !batch.ends.is_empty() {
+            // A copy of the right size: what grew by doubling would hold up to twice as much.
+            let bytes = Bytes::copy_from_slice(&batch.bytes);
+            self.keep(Sealed {
+                first: batch.first,
+                bytes,
+                ends: batch.ends.into(),
+            });
         }
-        self.keep(frame(first, events));
     }
 
     /// Appends one frame that stands for everything up to `seq`.
     pub(crate) fn append_framed(&self, seq: u64, bytes: Bytes) {
-        let end = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.keep(Batch {
+        let ends = Box::new([end(&bytes)]);
+        self.keep(Sealed {
             first: seq,
             bytes,
-            ends: vec![end],
+            ends,
         });
     }
 
-    fn keep(&self, batch: Batch) {
+    fn keep(&self, batch: Sealed) {
         let last = batch.last();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.bytes += batch.bytes.len();
@@ -119,21 +158,6 @@ impl StreamLog {
     }
 }
 
-fn frame(first: u64, events: &[Bytes]) -> Batch {
-    let size = events.iter().map(|json| json.len() + 40).sum();
-    let mut bytes = BytesMut::with_capacity(size);
-    let mut ends = Vec::with_capacity(events.len());
-    for (json, seq) in events.iter().zip(first..) {
-        put_frame(&mut bytes, seq, json);
-        ends.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-    }
-    Batch {
-        first,
-        bytes: bytes.freeze(),
-        ends,
-    }
-}
-
 /// `id: <seq>\ndata: <json>\n\n`. JSON never holds a raw line end, so one `data:` line is enough.
 pub(crate) fn put_frame(to: &mut BytesMut, seq: u64, json: &[u8]) {
     to.put_slice(b"id: ");
@@ -147,6 +171,12 @@ pub(crate) fn put_frame(to: &mut BytesMut, seq: u64, json: &[u8]) {
 mod tests {
     use super::*;
 
+    fn batch(first: u64, events: &[&str]) -> Batch {
+        let mut batch = Batch::starting_at(first);
+        events.iter().for_each(|json| batch.push(json.as_bytes()));
+        batch
+    }
+
     fn text(log: &StreamLog, seq: u64) -> Result<(String, u64), Gap> {
         let (frames, last) = log.after(seq)?;
         let all: Vec<u8> = frames.iter().flat_map(|frame| frame.to_vec()).collect();
@@ -156,8 +186,8 @@ mod tests {
     #[test]
     fn a_listener_resumes_in_the_middle_of_a_tick() {
         let log = StreamLog::new(10);
-        log.append(11, &["{1}".into(), "{2}".into()]);
-        log.append(14, &["{3}".into()]);
+        log.append(batch(11, &["{1}", "{2}"]));
+        log.append(batch(14, &["{3}"]));
         let all = "id: 11\ndata: {1}\n\nid: 12\ndata: {2}\n\nid: 14\ndata: {3}\n\n";
         assert_eq!(text(&log, 10).unwrap(), (all.to_owned(), 14));
         assert_eq!(text(&log, 11).unwrap().0, all[all.find("id: 12").unwrap()..]);
@@ -169,9 +199,9 @@ mod tests {
     #[test]
     fn the_log_is_bounded_and_says_so() {
         let log = StreamLog::new(0);
-        let big = Bytes::from(vec![b'x'; MAX_BYTES / 4]);
+        let big = "x".repeat(MAX_BYTES / 4);
         for seq in 1..=10 {
-            log.append(seq, std::slice::from_ref(&big));
+            log.append(batch(seq, &[&big]));
         }
         assert_eq!(log.after(0), Err(Gap));
         assert_eq!(log.after(9).unwrap().1, 10);

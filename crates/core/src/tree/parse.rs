@@ -11,9 +11,14 @@ use crate::{
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// The most problems that are located and kept; what is beyond is only counted.
 const MAX_PROBLEMS: usize = 100;
+
+/// Said of a replica whose password is only asterisks.
+const MASKED: &str =
+    "its password is masked (***), so it cannot be connected to; write the real one, or a reference";
 
 /// What came of a text.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,6 +136,8 @@ struct Reader<'t> {
     errors: usize,
     /// Replicas whose password is masked: they can be shown but not connected to.
     masked: usize,
+    /// What is said of each of them: one text for all, since it may be said 100 000 times.
+    masked_problem: Name,
 }
 
 impl<'t> Reader<'t> {
@@ -142,6 +149,7 @@ impl<'t> Reader<'t> {
             uncounted: 0,
             errors: 0,
             masked: 0,
+            masked_problem: MASKED.into(),
         }
     }
 
@@ -244,8 +252,7 @@ impl<'t> Reader<'t> {
             Ok(uri) => {
                 if uri.password_is_masked() {
                     self.masked += 1;
-                    replica.problem =
-                        Some("its password is masked (***), so it cannot be connected to; write the real one, or a reference".into());
+                    replica.problem = Some(Arc::clone(&self.masked_problem));
                 }
                 replica.uri = Some(uri);
             }

@@ -3,7 +3,7 @@
 use super::{Site, error};
 use crate::body::{Body, Encoding};
 use crate::clock::now_ms;
-use crate::wire::{EventInfo, ReplicaInfo, RuleInfo, SnapshotInfo};
+use crate::wire::{EventInfo, ReplicaBrief, RuleInfo, SnapshotInfo};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -57,7 +57,7 @@ pub(super) async fn ready(State(site): TheSite) -> Response {
 }
 
 /// Every replica, project by project.
-#[utoipa::path(get, path = "/api/replicas", responses((status = 200, description = "In the source's order", body = HashMap<String, Vec<ReplicaInfo>>)))]
+#[utoipa::path(get, path = "/api/replicas", responses((status = 200, description = "In the source's order", body = HashMap<String, Vec<ReplicaBrief>>)))]
 pub(super) async fn replicas(State(site): TheSite, headers: HeaderMap) -> Response {
     answer(site.hub.now().replicas(), &headers)
 }

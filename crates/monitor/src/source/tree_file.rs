@@ -6,7 +6,7 @@
 use super::watched;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use replica_core::source::{Pending, Wake};
-use replica_core::tree::{self, Tree};
+use replica_core::tree;
 use replica_core::{Name, Problem, Snapshot, Source, SourceError};
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,7 +44,6 @@ pub struct TreeFile {
 /// What is remembered between two looks.
 struct State {
     seen: Option<Fingerprint>,
-    tree: Tree,
     snapshot: Arc<Snapshot>,
 }
 
@@ -73,13 +72,13 @@ impl TreeFile {
             .into();
         let bytes = read(&path)?;
         let parsed = tree::parse(&bytes, &label);
-        let tree = parsed.tree.unwrap_or_default();
-        let snapshot = Arc::new(tree.snapshot(label.clone(), parsed.problems));
-        let state = State {
-            seen: None,
-            tree,
-            snapshot,
-        };
+        let snapshot = Arc::new(
+            parsed
+                .tree
+                .unwrap_or_default()
+                .snapshot(label.clone(), parsed.problems),
+        );
+        let state = State { seen: None, snapshot };
         Ok(Self {
             path,
             label,
@@ -119,9 +118,9 @@ impl TreeFile {
         let tree = parsed.tree?;
         let mut state = self.lock();
         state.seen = seen.is_settled().then_some(seen);
-        if tree != state.tree || parsed.problems != state.snapshot.problems {
-            state.snapshot = Arc::new(tree.snapshot(self.label.clone(), parsed.problems));
-            state.tree = tree;
+        let new = tree.snapshot(self.label.clone(), parsed.problems);
+        if new != *state.snapshot {
+            state.snapshot = Arc::new(new.sharing(&state.snapshot));
         }
         Some(Arc::clone(&state.snapshot))
     }

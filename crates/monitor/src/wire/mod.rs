@@ -9,5 +9,5 @@ mod snapshot;
 
 pub(crate) use event::{EventInfo, EventJson};
 pub(crate) use snapshot::{
-    ProblemInfo, ReplicaInfo, ReplicasJson, RoutingJson, RuleInfo, RulesJson, SnapshotInfo, StatsInfo,
+    ProblemInfo, ReplicaBrief, ReplicasJson, RoutingJson, RuleInfo, RulesJson, SnapshotInfo, StatsInfo,
 };

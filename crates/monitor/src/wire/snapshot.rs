@@ -1,11 +1,59 @@
 //! Replicas, rules, problems, and all of them together.
 
-use replica_core::{CollectionStats, Problem, Project, Replica, Rule, Snapshot, SyncStats};
+use replica_core::{
+    CollectionStats, PoolUsage, Problem, Project, Replica, Rule, Snapshot, SyncStats, Verdict,
+};
 use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// One replica. Times are milliseconds since 1970, durations milliseconds; what is not known is null or absent.
+/// One replica, as existing clients read it; `/api/snapshot` tells more. Times are milliseconds since 1970.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReplicaBrief<'a> {
+    /// Unique within its project.
+    name: &'a str,
+    /// `master` or `slave`.
+    role: &'a str,
+    /// The database family, as the tree names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialect: Option<&'a str>,
+    /// Milliseconds behind its master; null when there is no figure.
+    lag: Option<u64>,
+    /// `up`, `down`, `connecting` or `unknown`.
+    state: &'a str,
+    /// Connections of the pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool_usage: Option<PoolUsageInfo>,
+    /// When it last answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_ping: Option<i64>,
+    /// `at_least` or `at_most`, when `lag` is only a bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_verdict: Option<&'a str>,
+    /// The figure is frozen: it was true then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_as_of: Option<i64>,
+}
+
+impl<'a> From<&'a Replica> for ReplicaBrief<'a> {
+    fn from(replica: &'a Replica) -> Self {
+        let bound = matches!(replica.lag.verdict, Verdict::AtLeast(_) | Verdict::AtMost(_));
+        Self {
+            name: &replica.name,
+            role: replica.role.word(),
+            dialect: replica.dialect.as_ref().map(|dialect| dialect.name()),
+            lag: replica.lag.ms(),
+            state: replica.state.word(),
+            pool_usage: replica.pool_usage.map(PoolUsageInfo::from),
+            last_ping: replica.last_ping_ms,
+            lag_verdict: bound.then(|| replica.lag.verdict.word()),
+            lag_as_of: replica.lag.as_of_ms,
+        }
+    }
+}
+
+/// One replica with all that is known of it. Times are milliseconds since 1970, durations milliseconds; what is not known is null or absent.
 #[derive(serde::Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReplicaInfo<'a> {
@@ -56,6 +104,15 @@ struct PoolUsageInfo {
     borrowed: u32,
 }
 
+impl From<PoolUsage> for PoolUsageInfo {
+    fn from(usage: PoolUsage) -> Self {
+        Self {
+            idle: usage.idle,
+            borrowed: usage.borrowed,
+        }
+    }
+}
+
 /// Declared pool sizes.
 #[derive(serde::Serialize, ToSchema)]
 struct PoolLimitsInfo {
@@ -67,17 +124,13 @@ struct PoolLimitsInfo {
 
 impl<'a> From<&'a Replica> for ReplicaInfo<'a> {
     fn from(replica: &'a Replica) -> Self {
-        let usage = replica.pool_usage;
         Self {
             name: &replica.name,
             role: replica.role.word(),
             dialect: replica.dialect.as_ref().map(|dialect| dialect.name()),
             lag: replica.lag.ms(),
             state: replica.state.word(),
-            pool_usage: usage.map(|usage| PoolUsageInfo {
-                idle: usage.idle,
-                borrowed: usage.borrowed,
-            }),
+            pool_usage: replica.pool_usage.map(PoolUsageInfo::from),
             last_ping: replica.last_ping_ms,
             lag_verdict: replica.lag.verdict.word(),
             lag_reason: replica.lag.reason(),
@@ -329,7 +382,7 @@ impl<'a> SnapshotInfo<'a> {
 
 // The three answers of old; maps keep the source's order, which no map type would.
 
-/// `{ "<project>": [ReplicaInfo] }`.
+/// `{ "<project>": [ReplicaBrief] }`.
 pub(crate) struct ReplicasJson<'a>(pub(crate) &'a Snapshot);
 
 impl Serialize for ReplicasJson<'_> {
@@ -347,7 +400,7 @@ struct ReplicaList<'a>(&'a Project);
 
 impl Serialize for ReplicaList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.replicas.iter().map(ReplicaInfo::from))
+        serializer.collect_seq(self.0.replicas.iter().map(ReplicaBrief::from))
     }
 }
 

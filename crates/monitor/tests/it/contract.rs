@@ -292,7 +292,7 @@ fn the_api_documents_itself_from_its_code() {
         );
     }
     assert!(document["paths"]["/api/events"]["post"].is_object());
-    let documented = &document["components"]["schemas"]["ReplicaInfo"]["properties"];
+    let documented = &document["components"]["schemas"]["ReplicaBrief"]["properties"];
     let told = monitor.json("/api/replicas");
     for name in told["shop"][1].as_object().unwrap().keys() {
         assert!(documented[name].is_object(), "{name} is not documented");

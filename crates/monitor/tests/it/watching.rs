@@ -138,7 +138,8 @@ fn one_bad_entry_costs_that_entry() {
         (&replicas[0]["name"], &replicas[0]["state"]),
         (&"bad".into(), &"unknown".into())
     );
-    assert!(replicas[0]["problem"].as_str().is_some() && replicas[1].get("problem").is_none());
+    let told = &monitor.json("/api/snapshot")["projects"][0]["replicas"];
+    assert!(told[0]["problem"].as_str().is_some() && told[1].get("problem").is_none());
     let errors = monitor
         .json("/api/events")
         .as_array()
