@@ -14,9 +14,12 @@ export class Log {
   constructor() {
     /** @type {Event[]} oldest first */
     this.events = [];
+    /** Sequence of the message that brought each event. @type {number[]} */
+    this.seqs = [];
     /** Number of `events[0]`. */
     this.first = 0;
-    this.seq = -1;
+    /** Changes when numbers start over, because older events were put in between. */
+    this.epoch = 0;
   }
 
   /** Number that the next event will get. */
@@ -29,30 +32,41 @@ export class Log {
     return this.events[number - this.first];
   }
 
-  /**
-   * Appends events that are newer than what is held: the history and the stream may overlap.
-   * @param {Event[]} events oldest first
-   * @param {number} [seq] sequence of the whole message, for events that do not carry their own
-   */
+  /** Appends what the stream brings. A resumed stream may repeat itself: what is known is ignored. */
   add(events, seq) {
-    const known = this.seq;
-    let newest = seq ?? known;
+    const known = this.seqs.at(-1) ?? -1;
     for (const event of events) {
-      const own = event.seq ?? seq ?? Infinity;
-      if (own <= known) continue;
-      if (own !== Infinity && own > newest) newest = own;
+      const own = event.seq ?? seq;
+      if (own !== null && own <= known) continue;
       this.events.push(event);
+      this.seqs.push(own);
     }
-    this.seq = Math.max(known, newest);
-    if (this.events.length > KEEP) {
-      const drop = this.events.length - KEEP * 0.9;
-      this.events.splice(0, drop);
-      this.first += drop;
-    }
+    this.#trim();
+  }
+
+  /** Puts in what the server remembers and this page has not seen. */
+  merge(history) {
+    const have = new Set(this.seqs);
+    const missed = history.filter((event) => !have.has(event.seq));
+    if (missed.length === 0) return;
+    const all = [...missed.map((event) => [event.seq, event]), ...this.events.map((event, i) => [this.seqs[i], event])];
+    all.sort(([a], [b]) => a - b);
+    this.events = all.map(([, event]) => event);
+    this.seqs = all.map(([seq]) => seq);
+    this.epoch++;
+    this.#trim();
+  }
+
+  #trim() {
+    const drop = this.events.length - KEEP;
+    if (drop <= 0) return;
+    const some = Math.max(drop, KEEP / 10);
+    this.events.splice(0, some);
+    this.seqs.splice(0, some);
+    this.first += some;
   }
 
   clone() {
-    const copy = new Log();
-    return Object.assign(copy, this, { events: this.events.slice() });
+    return Object.assign(new Log(), this, { events: this.events.slice(), seqs: this.seqs.slice() });
   }
 }

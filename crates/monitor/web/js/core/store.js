@@ -91,12 +91,18 @@ export class Store {
     this.#schedule();
   }
 
-  /** @param {any[]} events @param {number} [seq] */
+  /** @param {any[]} events oldest first @param {number | null} seq */
   events(events, seq) {
     const before = this.live.log.end;
     this.live.log.add(events, seq);
     this.#mark({ log: true });
     this.#count(this.live.log.end - before);
+  }
+
+  /** What the server remembers from before this page was opened or linked. */
+  history(events) {
+    this.live.log.merge(events);
+    this.#mark({ log: true });
   }
 
   /** @param {{ t: number, rules: [number, any][] }} stats */

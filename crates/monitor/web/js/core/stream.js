@@ -1,5 +1,5 @@
 /**
- * One connection to the server: a snapshot, then the stream of what changes.
+ * One connection to the server: snapshots on request, and the stream of what changes.
  *
  * It reconnects by itself with growing pauses, and takes 12 s without a word for a lost link,
  * because a dead network reports no error. It forwards messages as text and parses none of them,
@@ -22,46 +22,46 @@ const KINDS = ['hello', 'delta', 'log', 'stats', 'reload', 'ping'];
 export class Stream {
   /**
    * @param {string} base address of the page
-   * @param {(kind: string, data: string, seq: number | null) => void} onMessage
-   * @param {(state: LinkState) => void} onState
+   * @param {(kind: string, text: string, seq: number | null) => void} onMessage
+   * @param {(link: LinkState) => void} onState
    */
   constructor(base, onMessage, onState) {
     Object.assign(this, { base, onMessage, onState });
+    /** @type {EventSource | null} */
     this.source = null;
+    /** Newest sequence number heard; the stream resumes after it. @type {number | null} */
     this.seq = null;
     this.heard = 0;
-    this.timer = null;
-    /** One request serves everybody who asked before it was sent. @type {Promise<string> | null} */
+    this.retryTimer = null;
+    /** @type {Promise<string> | null} */
     this.fetching = null;
     /** @type {LinkState} */
     this.link = { state: 'connecting', since: Date.now(), attempt: 0, retryAt: 0 };
-    this.watch = setInterval(() => this.#listen(), 2000);
+    this.watch = setInterval(() => this.#checkSilence(), 2000);
   }
 
-  /** A fresh snapshot; the first one also opens the stream where the snapshot ends. */
+  /**
+   * A fresh snapshot as text. Everybody who asks while one is on its way gets the same. The first
+   * one also opens the stream, where the snapshot ends. A failure shows as a lost link.
+   * @returns {Promise<string | null>}
+   */
   async snapshot() {
     this.fetching ??= snapshotText(this.base).finally(() => (this.fetching = null));
-    const text = await this.fetching;
-    if (this.seq === null) this.seq = firstSeq(text);
-    if (!this.source && this.timer === null) this.open();
-    return text;
-  }
-
-  /** Opens (or reopens) the stream. */
-  open() {
-    this.#drop();
-    const source = (this.source = new EventSource(liveUrl(this.base, this.seq)));
-    this.heard = Date.now();
-    for (const kind of KINDS) {
-      source.addEventListener(kind, (event) => this.#receive(kind, event));
+    try {
+      const text = await this.fetching;
+      this.seq ??= seqOf(text);
+      if (!this.source) this.#open();
+      return text;
+    } catch (error) {
+      if (error instanceof SignedOut) this.#signedOut();
+      else this.#lost();
+      return null;
     }
-    source.onerror = () => this.#lost();
   }
 
   /** Tries at once instead of waiting for the pause to end. */
   retry() {
-    if (this.link.state === 'live') return;
-    this.#attempt();
+    if (this.link.state !== 'live') this.#attempt();
   }
 
   close() {
@@ -69,54 +69,55 @@ export class Stream {
     this.#drop();
   }
 
-  #receive(kind, event) {
+  #open() {
+    this.#drop();
+    const source = new EventSource(liveUrl(this.base, this.seq));
+    this.source = source;
     this.heard = Date.now();
-    const seq = event.lastEventId ? Number(event.lastEventId) : null;
-    if (seq !== null) this.seq = seq;
+    for (const kind of KINDS) source.addEventListener(kind, (event) => this.#receive(kind, event));
+    source.onerror = () => this.#lost();
+  }
+
+  #receive(kind, { data, lastEventId }) {
+    this.heard = Date.now();
+    // `lastEventId` sticks to messages without an id of their own: only numbered kinds carry a seq.
+    const numbered = kind !== 'ping' && kind !== 'hello' && lastEventId !== '';
+    if (numbered) this.seq = Number(lastEventId);
     if (this.link.state !== 'live') this.#say({ state: 'live', since: this.heard, attempt: 0, retryAt: 0 });
-    this.onMessage(kind, event.data, kind === 'ping' || kind === 'hello' ? null : seq);
+    this.onMessage(kind, data, numbered ? this.seq : null);
   }
 
   /** Silence counts as a lost link even when the socket claims to be open. */
-  #listen() {
+  #checkSilence() {
     if (this.source && Date.now() - this.heard > SILENCE) this.#lost();
   }
 
-  /** The link failed: says so and plans the next try. Also used when the first snapshot fails. */
-  async failed(error) {
-    if (error instanceof SignedOut) {
-      this.#drop();
-      this.#say({ state: 'signed-out', since: Date.now(), attempt: 0, retryAt: 0 });
-    } else {
-      this.#lost();
-    }
+  #signedOut() {
+    this.#drop();
+    this.#say({ state: 'signed-out', since: Date.now(), attempt: 0, retryAt: 0 });
   }
 
   #lost() {
     this.#drop();
     const { state, since, attempt } = this.link;
-    const pause = PAUSES[Math.min(attempt, PAUSES.length - 1)] * (0.85 + Math.random() * 0.3);
     const now = Date.now();
+    // A little chance keeps many browsers from coming back in the same instant.
+    const pause = PAUSES[Math.min(attempt, PAUSES.length - 1)] * (0.85 + Math.random() * 0.3);
     this.#say({ state: 'lost', since: state === 'lost' ? since : now, attempt: attempt + 1, retryAt: now + pause });
-    this.timer = setTimeout(() => this.#attempt(), pause);
+    this.retryTimer = setTimeout(() => this.#attempt(), pause);
   }
 
-  /** The stream's own error does not say why, so a small request finds out first (down, or signed out?). */
+  /** A snapshot first: the stream's own error would not say whether the server is down or wants a token. */
   async #attempt() {
     this.#drop();
     this.#say({ ...this.link, retryAt: 0 });
-    try {
-      if (this.seq === null) this.onMessage('reload', '{}', null);
-      else await probe(this.base);
-      if (this.seq !== null) this.open();
-    } catch (error) {
-      this.failed(error);
-    }
+    const text = await this.snapshot();
+    if (text !== null) this.onMessage('snapshot', text, null);
   }
 
   #drop() {
-    clearTimeout(this.timer);
-    this.timer = null;
+    clearTimeout(this.retryTimer);
+    this.retryTimer = null;
     this.source?.close();
     this.source = null;
   }
@@ -127,13 +128,8 @@ export class Stream {
   }
 }
 
-/** The snapshot begins with its sequence number: no need to parse megabytes for it. */
-export function firstSeq(text) {
-  const found = /"seq"\s*:\s*(\d+)/.exec(text.slice(0, 200));
+/** A snapshot begins with its sequence number: no need to parse megabytes for it. */
+export function seqOf(text) {
+  const found = /^\s*\{\s*"seq"\s*:\s*(\d+)/.exec(text);
   return found ? Number(found[1]) : JSON.parse(text).seq;
-}
-
-async function probe(base) {
-  const response = await fetch(new URL('api/snapshot', base), { method: 'HEAD', credentials: 'same-origin', cache: 'no-store' });
-  if (response.status === 401) throw new SignedOut('signed out');
 }

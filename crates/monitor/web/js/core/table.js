@@ -40,6 +40,8 @@ export class Table {
     /** Oldest to newest around `head`; one column of all lags per sample. */
     this.history = new Float32Array(total * HISTORY).fill(NaN);
     this.head = 0;
+    /** How many of the points were taken while this page was open. */
+    this.samples = 0;
     this.counts = new Uint32Array(STATES.length);
     this.#read(snapshot.projects);
     this.projectCounts = new Uint32Array(this.projects.length * STATES.length);
@@ -134,6 +136,7 @@ export class Table {
     if (known) this.history.set(this.lag, from);
     else this.history.fill(NaN, from, from + this.size);
     this.head = (this.head + 1) % HISTORY;
+    this.samples = Math.min(HISTORY, this.samples + 1);
   }
 
   /** The last points of a row, oldest first, into `out`. */
@@ -145,6 +148,7 @@ export class Table {
   /** Takes over the sparklines of the replicas that were already there. */
   inherit(old) {
     this.head = old.head;
+    this.samples = old.samples;
     for (let i = 0; i < this.size; i++) {
       const j = old.find(this.projects[this.project[i]].name, this.name[i]);
       if (j < 0) continue;

@@ -1,0 +1,41 @@
+/**
+ * What a rule's last run tells: its state in words, shape and colour. Decides nothing about runs.
+ */
+import { duration, num, timeOf } from '../core/fmt.js';
+
+/** Worst first; off is a decision of people and therefore never red. */
+export const RULE_STATES = [
+  { id: 'failing', word: 'Failing', icon: 'down', open: 'downo', badge: 'st-down', text: 't-bad' },
+  { id: 'problem', word: 'Problem', icon: 'lag', open: 'lag', badge: 'st-lag', text: 't-warn' },
+  { id: 'unknown', word: 'No run seen', icon: 'unk', open: 'unk', badge: 'st-unk', text: 't-unk' },
+  { id: 'off', word: 'Off', icon: 'pause', open: 'pause', badge: 'st-pause', text: 't-pause' },
+  { id: 'ok', word: 'Synced', icon: 'up', open: 'up', badge: 'st-up', text: 't-ok' },
+];
+const [FAILING, PROBLEM, UNSEEN, OFF, SYNCED] = RULE_STATES.keys();
+
+/** @returns {number} index into RULE_STATES */
+export function ruleState(rule) {
+  if (rule.enabled === false) return OFF;
+  if (rule.problem) return PROBLEM;
+  const stats = rule.lastStats;
+  if (!stats) return UNSEEN;
+  return stats.failed > 0 || stats.lastError ? FAILING : SYNCED;
+}
+
+/** When the last run ended, NaN when nobody knows. */
+export const lastRun = (rule) => timeOf(rule.lastStats?.lastRun ?? rule.lastStats?.lastSync);
+
+/** `source → target`, or `⇄` when data flows both ways. */
+export const arrow = (rule) => (rule.mode === 'bidirectional' ? '⇄' : '→');
+
+/** Rows of the last run as figure and word; what was not told is left out. */
+export function runFigures(stats) {
+  if (!stats) return [];
+  const figures = [['inserted', '+', 'ins'], ['updated', '', 'upd'], ['deleted', '−', 'del'], ['failed', '', 'failed']];
+  return figures
+    .filter(([name]) => stats[name] != null && (name !== 'failed' || stats.failed > 0))
+    .map(([name, sign, word]) => ({ text: `${sign}${num(stats[name])}`, word, bad: name === 'failed' }));
+}
+
+/** How long the last run took, in words, or ''. */
+export const runTook = (stats) => (stats?.durationMs == null ? '' : duration(stats.durationMs));

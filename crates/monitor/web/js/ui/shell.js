@@ -1,0 +1,118 @@
+/**
+ * What surrounds every screen: rail, top bar, title of the tab, banners, signed-out state.
+ *
+ * It reads the store for the few figures on the rail and nothing else.
+ */
+import { h, icon, replace, setAttr, setClass, setIcon, setText, show } from '../core/dom.js';
+import { ago, clock, num } from '../core/fmt.js';
+import { prefs, setPref, utc } from '../core/prefs.js';
+import { href } from '../core/router.js';
+import { DOWN } from '../core/states.js';
+import { Banners } from './banners.js';
+import { emptyState } from './parts.js';
+
+const byId = (id) => document.getElementById(id);
+const THEMES = { auto: 'light', light: 'dark', dark: 'auto' };
+
+export class Shell {
+  /**
+   * @param {object} parts
+   * @param {import('../core/store.js').Store} parts.store
+   * @param {any[]} parts.views
+   * @param {{ retry: () => void, freeze: () => void, filter: (text: string) => void }} parts.actions
+   */
+  constructor({ store, views, actions }) {
+    this.store = store;
+    this.link = { state: 'connecting', since: Date.now(), attempt: 0, retryAt: 0 };
+    this.counts = new Map();
+    this.links = new Map();
+    this.screenTitle = '';
+    this.search = byId('filter');
+    this.main = byId('main');
+    this.screen = byId('screen');
+    this.banners = new Banners(actions.retry);
+    this.main.prepend(this.banners.el);
+    this.search.addEventListener('input', () => actions.filter(this.search.value));
+    byId('freeze').addEventListener('click', actions.freeze);
+    byId('theme').addEventListener('click', () => setPref('theme', THEMES[prefs.theme]));
+    this.#rail(views);
+  }
+
+  #rail(views) {
+    const entry = (view, cls) => {
+      const count = h('span', { class: 'count' });
+      const link = h('a', { href: href([view.path]) }, icon(view.icon), view.title, count);
+      this.links.set(view, link);
+      this.counts.set(view.path, count);
+      return h('li', { class: cls }, link);
+    };
+    const of = (place) => views.filter((view) => view.place === place);
+    const more = h('details', { class: 'more' }, h('summary', null, icon('more'), 'More'), h('ul', null, of('more').map((view) => h('li', null, h('a', { href: href([view.path]) }, icon(view.icon), view.title)))));
+    more.addEventListener('click', (event) => event.target.closest('a') && (more.open = false));
+    replace(byId('rail'), of('main').map((view) => entry(view, '')), of('more').map((view) => entry(view, 'sec')), h('li', { class: 'only-m' }, more));
+  }
+
+  /** @param {any} view @param {string} title */
+  enter(view, title) {
+    this.screenTitle = title;
+    for (const [own, link] of this.links) setAttr(link, 'aria-current', own.path === view?.path ? 'page' : null);
+    this.update(this.store.world);
+  }
+
+  /** @param {import('../core/stream.js').LinkState} link */
+  setLink(link) {
+    this.link = link;
+    this.update(this.store.world);
+  }
+
+  update(world) {
+    const { table, rules } = world;
+    const now = this.store.now();
+    this.banners.update(this.link, world, now, this.store.serverNow());
+    this.#status(world, now);
+    const stale = this.link.state === 'lost' || Boolean(world.meta?.source?.stalledSince);
+    setClass(this.screen, stale ? 'stale' : '');
+    document.documentElement.classList.toggle('calm', world.meta?.capabilities?.measuresLag === false);
+    if (table) {
+      setText(this.counts.get('replicas'), num(table.size));
+      setText(this.counts.get('rules'), num(rules.length));
+    }
+    this.#title(table);
+    this.#signedOut();
+  }
+
+  #status({ time }, now) {
+    const { state } = this.link;
+    const { frozen, frozenAt, waiting } = this.store;
+    const el = byId('live');
+    const [word, tone, picture] = state === 'lost' ? ['Disconnected', 'bad', 'downo'] : state !== 'live' ? ['Connecting', 'wait', 'conn'] : frozen ? ['Frozen', 'frozen', 'pause'] : ['Live', 'ok', 'up'];
+    setText(byId('live-word'), word);
+    setClass(el, `live ${tone}`);
+    setIcon(byId('live-icon'), picture);
+    const age = frozen ? ` at ${clock(frozenAt, utc())} · ${num(waiting)} new` : state === 'lost' && time ? ` · data from ${clock(time, utc())}` : state === 'live' ? ` · updated ${ago(time, now + this.store.skew)}` : '';
+    setText(byId('live-age'), age);
+    setText(byId('live-count'), frozen ? ` ${num(waiting)}` : '');
+    const button = byId('freeze');
+    setAttr(button, 'aria-pressed', String(frozen));
+    setText(byId('freeze-word'), frozen ? 'Resume' : 'Freeze');
+    setIcon(byId('freeze-icon'), frozen ? 'play' : 'freeze');
+    setAttr(byId('theme'), 'aria-label', `Theme: ${prefs.theme === 'auto' ? 'follow system' : prefs.theme}`);
+  }
+
+  #title(table) {
+    const down = table?.counts[DOWN] ?? 0;
+    const prefix = this.link.state === 'lost' ? 'Disconnected · ' : this.store.frozen ? 'Frozen · ' : down ? `(${down} down) ` : '';
+    const title = `${prefix}${this.screenTitle} · replica-monitor`;
+    if (document.title !== title) document.title = title;
+  }
+
+  #signedOut() {
+    const out = this.link.state === 'signed-out';
+    if (out === Boolean(this.gate)) return;
+    this.gate?.remove();
+    this.gate = out ? h('section', { class: 'card' }, emptyState('lock', 'Signed out',
+      h('p', { class: 'mid' }, 'This monitor needs a token. Open the link with ', h('code', null, '?token=…'), ' again.'))) : null;
+    show(this.screen, !out);
+    if (out) this.main.append(this.gate);
+  }
+}
