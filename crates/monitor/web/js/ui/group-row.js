@@ -10,7 +10,7 @@ const parts = new WeakMap();
 
 function newGroup() {
   const name = h('span', { class: 'trunc' });
-  const about = h('span', { class: 'dim xs nowrap' });
+  const about = h('span', { class: 'about dim xs nowrap' });
   const worst = h('span');
   const label = h('span', { class: 'vh' });
   const button = h('button', { class: 'btn sm icon', type: 'button' }, icon('down2'), label);
