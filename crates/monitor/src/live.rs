@@ -139,40 +139,35 @@ fn rows(old: &Snapshot, new: &Snapshot) -> Vec<String> {
     let mut place = 0;
     for (was, is) in old.projects.iter().zip(&new.projects) {
         if !Arc::ptr_eq(was, is) {
-            for (at, (was, is)) in was.replicas.iter().zip(&is.replicas).enumerate() {
-                if was != is {
-                    rows.push(row(place + at, is));
-                }
-            }
+            let pairs = was.replicas.iter().zip(&is.replicas).enumerate();
+            let changed = pairs.filter(|(_, (was, is))| was != is);
+            rows.extend(changed.map(|(at, (was, is))| row(place + at, was, is)));
         }
         place += is.replicas.len();
     }
     rows
 }
 
-fn row(place: usize, replica: &Replica) -> String {
+fn row(place: usize, was: &Replica, is: &Replica) -> String {
     let number = |value: Option<i64>| value.map_or_else(|| "null".to_owned(), |value| value.to_string());
-    let usage = replica.pool_usage;
-    let mut items = vec![
+    let usage = is.pool_usage;
+    let items = [
         place.to_string(),
-        replica.state.code().to_string(),
-        replica
-            .lag
-            .ms()
-            .map_or_else(|| "null".to_owned(), |ms| ms.to_string()),
-        replica.lag.verdict.code().to_string(),
+        is.state.code().to_string(),
+        is.lag.ms().map_or_else(|| "null".to_owned(), |ms| ms.to_string()),
+        is.lag.verdict.code().to_string(),
         number(usage.map(|usage| usage.idle.into())),
         number(usage.map(|usage| usage.borrowed.into())),
-        number(replica.last_ping_ms),
+        number(is.last_ping_ms),
     ];
-    // Four columns of five are mostly empty: what is left off at the end means null, or an exact verdict.
-    while items.len() > 3 && items.last().is_some_and(|item| item == "null") {
-        items.pop();
-    }
-    if items.len() == 4 && items[3] == "0" {
-        items.pop();
-    }
-    format!("[{}]", items.join(","))
+    // What is left off at the end did not change; a verdict that is left off is exact.
+    let told = match () {
+        () if was.last_ping_ms != is.last_ping_ms => 7,
+        () if was.pool_usage != is.pool_usage => 6,
+        () if is.lag.verdict.code() != 0 => 4,
+        () => 3,
+    };
+    format!("[{}]", items[..told].join(","))
 }
 
 fn stats(old: &Snapshot, new: &Snapshot) -> Vec<Value> {
@@ -224,11 +219,14 @@ mod tests {
             Some(PoolUsage { idle: 3, borrowed: 0 }),
         );
         assert!(said(&mut live, &pooled, 2).contains("\"r\":[[1,2,42,0,3,0]]"));
-        assert_eq!(said(&mut live, &pooled, 3), "");
+        let unpooled = snapshot(Lag::exact(42), State::Down, None);
+        assert!(said(&mut live, &unpooled, 3).contains("\"r\":[[1,2,42,0,null,null]]"));
+        let same = Arc::clone(&unpooled);
+        assert_eq!(said(&mut live, &same, 4), "");
         let unknown = snapshot(Lag::unknown("no answer"), State::Down, None);
         assert_eq!(
-            said(&mut live, &unknown, 4),
-            "event: reload\nid: 4\ndata: {\"seq\":4}\n\n"
+            said(&mut live, &unknown, 5),
+            "event: reload\nid: 5\ndata: {\"seq\":5}\n\n"
         );
         assert_eq!(live.due(), None);
     }

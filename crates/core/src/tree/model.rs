@@ -4,8 +4,8 @@
 
 use super::Uri;
 use crate::{
-    Capabilities, Dialect, Lag, Name, PoolLimits, Problem, Project, Replica, Role, Routing, Rule, Snapshot,
-    SourceInfo,
+    Capabilities, Dialect, Lag, Name, PoolLimits, Problem, Project, Replica, Role, Routing, Rule, Secret,
+    Snapshot, SourceInfo,
 };
 use std::sync::Arc;
 
@@ -38,8 +38,8 @@ pub struct TreeReplica {
     pub role: Role,
     /// The declared dialect.
     pub dialect: Option<Dialect>,
-    /// Where it is and how to log in.
-    pub uri: Option<Uri>,
+    /// Where it is and how to log in, as written; known to be an address. See [`TreeReplica::address`].
+    pub uri: Option<Secret<Box<str>>>,
     /// The declared pool sizes.
     pub pool: Option<PoolLimits>,
     /// The lag that its owner tolerates, in milliseconds.
@@ -87,6 +87,11 @@ impl TreeProject {
 }
 
 impl TreeReplica {
+    /// Where it is and how to log in, taken apart. A tree may hold 100 000 of them, so that is done on demand.
+    pub fn address(&self) -> Option<Uri> {
+        Uri::parse(self.uri.as_ref()?.expose(), self.dialect.as_ref()).ok()
+    }
+
     fn declared(&self) -> Replica {
         Replica {
             dialect: self.dialect.clone(),

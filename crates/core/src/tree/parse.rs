@@ -6,7 +6,7 @@
 use super::json::{Entries, kind};
 use super::{Tree, TreeProject, TreeReplica, Uri, comments};
 use crate::{
-    ConflictResolution, Dialect, Name, PoolLimits, Problem, Role, Routing, Rule, RuleMode, Severity,
+    ConflictResolution, Dialect, Name, PoolLimits, Problem, Role, Routing, Rule, RuleMode, Secret, Severity,
 };
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -254,7 +254,7 @@ impl<'t> Reader<'t> {
                     self.masked += 1;
                     replica.problem = Some(Arc::clone(&self.masked_problem));
                 }
-                replica.uri = Some(uri);
+                replica.uri = Some(Secret::new(text.into()));
             }
             Err(error) => {
                 let message = format!("cannot be used as an address: {error}");

@@ -70,15 +70,15 @@ impl TreeFile {
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into();
-        let bytes = read(&path)?;
-        let parsed = tree::parse(&bytes, &label);
+        let seen = fingerprint(&path).ok().filter(Fingerprint::is_settled);
+        let parsed = tree::parse(&read(&path)?, &label);
         let snapshot = Arc::new(
             parsed
                 .tree
                 .unwrap_or_default()
                 .snapshot(label.clone(), parsed.problems),
         );
-        let state = State { seen: None, snapshot };
+        let state = State { seen, snapshot };
         Ok(Self {
             path,
             label,
