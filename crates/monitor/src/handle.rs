@@ -83,7 +83,6 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         allow_hosts: config.allow_hosts,
         streams: Default::default(),
         max_streams: config.max_streams,
-        stop: stopping.clone(),
     });
     // A quick source has answered before the first client can ask; a slow one must not delay the door.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), hub.first()).await;

@@ -13,11 +13,16 @@ use replica_core::{Event, EventKind, Lag, Name, ReplicaKey, Snapshot, Source, St
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 
 /// How many inputs may wait; an application that tells more is refused.
 const INBOX: usize = 1024;
 /// A source that has not answered for this many poll periods is called stalled.
 const STALLED_PERIODS: u32 = 3;
+/// How long each stream may be silent before it says that it is alive: the public one often enough for proxies, the page's often
+/// enough to notice soon that the monitor is gone.
+const SILENCE: Duration = Duration::from_secs(20);
+const LIVE_SILENCE: Duration = Duration::from_secs(5);
 
 /// What the hub is told.
 enum Input {
@@ -150,6 +155,8 @@ impl Hub {
             deltas,
         };
         tokio::spawn(state.run(inputs, stop));
+        tokio::spawn(Arc::clone(&log).tell_of_silence(SILENCE));
+        tokio::spawn(Arc::clone(&live).tell_of_silence(LIVE_SILENCE));
         Self {
             inbox,
             published,
@@ -190,6 +197,7 @@ async fn poll_loop(
     let wake = Arc::clone(&changed);
     source.on_change(Arc::new(move || wake.notify_one()));
     loop {
+        let asked = Instant::now();
         let source = Arc::clone(&source);
         let runtime = tokio::runtime::Handle::current();
         // A source's own code never runs on the threads that serve: it may block.
@@ -205,8 +213,10 @@ async fn poll_loop(
         if inbox.send(input).await.is_err() {
             return;
         }
+        // A source that takes longer than a period is given a whole one to rest.
+        let rest = period.checked_sub(asked.elapsed()).unwrap_or(period);
         tokio::select! {
-            () = tokio::time::sleep(period) => {}
+            () = tokio::time::sleep(rest) => {}
             () = changed.notified() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
@@ -223,13 +233,21 @@ struct Loop {
     deltas: Live,
 }
 
+/// The streams end with the loop that fills them, however it ends.
+impl Drop for Loop {
+    fn drop(&mut self) {
+        self.log.end();
+        self.deltas.log.end();
+    }
+}
+
 impl Loop {
     async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut stop: watch::Receiver<bool>) {
         let patience = self
             .poll
             .saturating_mul(STALLED_PERIODS)
             .max(Duration::from_secs(1));
-        let mut heard = tokio::time::Instant::now();
+        let mut heard = Instant::now();
         loop {
             let stalled = self.publish.borrow().stalled_since.is_some();
             let due = self.deltas.due();
@@ -247,11 +265,11 @@ impl Loop {
             };
             match input {
                 Input::Polled(snapshot) => {
-                    heard = tokio::time::Instant::now();
+                    heard = Instant::now();
                     self.polled(snapshot);
                 }
                 Input::Failed(why) => {
-                    heard = tokio::time::Instant::now();
+                    heard = Instant::now();
                     self.failed(why);
                 }
                 Input::Told(events) => self.told(events),

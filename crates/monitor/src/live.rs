@@ -181,6 +181,7 @@ fn stats(old: &Snapshot, new: &Snapshot) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream_log::tests::read;
     use replica_core::{Lag, PoolUsage, Role, State};
 
     fn snapshot(lag: Lag, state: State, pool: Option<PoolUsage>) -> Arc<Snapshot> {
@@ -197,11 +198,7 @@ mod tests {
     fn said(live: &mut Live, now: &Arc<Snapshot>, seq: u64) -> String {
         live.changed();
         live.flush(now, false, seq, 7);
-        let (frames, _) = live.log.after(seq - 1).unwrap();
-        frames
-            .iter()
-            .map(|frame| String::from_utf8(frame.to_vec()).unwrap())
-            .collect()
+        read(&live.log, seq - 1).1
     }
 
     #[test]

@@ -123,6 +123,8 @@ where
     tokio::pin!(connection);
     // How a connection ends is the client's affair: errors here say nothing about the monitor.
     tokio::select! {
+        // In this order the end is looked for only when there is nothing else to do.
+        biased;
         _ = connection.as_mut() => return,
         _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
     }

@@ -26,7 +26,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -39,8 +38,6 @@ pub(crate) struct Site {
     pub(crate) max_streams: usize,
     /// Whether browsers reach it over TLS; then the cookie says so.
     pub(crate) secure: bool,
-    /// Turns true when the monitor is stopping.
-    pub(crate) stop: watch::Receiver<bool>,
 }
 
 /// Every path.

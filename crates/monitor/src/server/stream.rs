@@ -1,12 +1,12 @@
 //! `GET /api/stream`: events as they happen; `GET /api/live`: what the page follows.
 //!
-//! Each listener is a cursor in the one log. It subscribes, reads the latest state, replays the last events up to it
-//! and goes on from there: no gap, no double. One that falls out of the log is told to start again.
+//! Each listener is a cursor in the one log. It reads the latest state, replays the last events up to it and goes on from
+//! there: no gap, no double. One that falls out of the log is told to start again.
 
 use super::{Site, error};
 use crate::clock::now_ms;
 use crate::hub::Published;
-use crate::stream_log::{StreamLog, put_frame};
+use crate::stream_log::{Cursor, StreamLog, Told, put_frame};
 use crate::wire::EventInfo;
 use axum::body::Body;
 use axum::extract::State;
@@ -19,18 +19,15 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::sync::watch;
+use std::task::{Context, Poll, ready};
 
 /// How many events a new listener gets to see.
 const REPLAY: usize = 20;
 
 /// What the two streams differ in.
 struct Flavour {
-    log: fn(&Site) -> &StreamLog,
-    /// A silent stream says this often that it is alive.
-    ping_after: Duration,
+    log: fn(&Site) -> &Arc<StreamLog>,
+    /// How a silent stream says that it is alive.
     ping: fn() -> Bytes,
     /// What every listener is told first.
     greet: fn(&Published) -> Bytes,
@@ -40,7 +37,6 @@ struct Flavour {
 
 static EVENTS: Flavour = Flavour {
     log: |site| &site.hub.log,
-    ping_after: Duration::from_secs(20),
     ping: || Bytes::from_static(b":ping\n\n"),
     greet: |_| Bytes::new(),
     start: last_events,
@@ -48,7 +44,6 @@ static EVENTS: Flavour = Flavour {
 
 static LIVE: Flavour = Flavour {
     log: |site| &site.hub.live,
-    ping_after: Duration::from_secs(5),
     ping: || format!("event: ping\ndata: {{\"t\":{}}}\n\n", now_ms()).into(),
     greet: hello,
     start: reload,
@@ -82,7 +77,7 @@ fn reload(now: &Published, missed: bool) -> Bytes {
 #[utoipa::path(get, path = "/api/stream",
     responses((status = 200, description = "`id: <seq>` and `data: <event>`", content_type = "text/event-stream", body = EventInfo)))]
 pub(super) async fn stream(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    open(&EVENTS, site, last_event_id(&headers))
+    open(&EVENTS, &site, last_event_id(&headers))
 }
 
 /// What the page follows. `?after=SEQ` continues from a snapshot; a reconnecting browser's `Last-Event-ID` wins.
@@ -93,7 +88,7 @@ pub(super) async fn live(State(site): State<Arc<Site>>, headers: HeaderMap, uri:
     let after = query
         .find(|(name, _)| name == "after")
         .and_then(|(_, seq)| seq.parse().ok());
-    open(&LIVE, site, last_event_id(&headers).or(after))
+    open(&LIVE, &site, last_event_id(&headers).or(after))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Option<u64> {
@@ -102,8 +97,8 @@ fn last_event_id(headers: &HeaderMap) -> Option<u64> {
         .and_then(|id| id.to_str().ok()?.trim().parse().ok())
 }
 
-fn open(flavour: &'static Flavour, site: Arc<Site>, resume: Option<u64>) -> Response {
-    let Some(place) = Place::take(&site) else {
+fn open(flavour: &'static Flavour, site: &Arc<Site>, resume: Option<u64>) -> Response {
+    let Some(place) = Place::take(site) else {
         return error(StatusCode::SERVICE_UNAVAILABLE, "too many event streams are open");
     };
     let headers = [
@@ -111,7 +106,7 @@ fn open(flavour: &'static Flavour, site: Arc<Site>, resume: Option<u64>) -> Resp
         (header::CACHE_CONTROL, "no-cache"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    (headers, Body::new(Listener::new(flavour, site, place, resume))).into_response()
+    (headers, Body::new(Listener::new(flavour, place, resume))).into_response()
 }
 
 /// One of the streams that may be open; given back when dropped.
@@ -131,71 +126,43 @@ impl Drop for Place {
     }
 }
 
-/// Waits for the log to grow, for silence, or for the end.
-type Waiting = Pin<Box<dyn Future<Output = Woken> + Send>>;
-
-enum Woken {
-    Grown(watch::Receiver<u64>),
-    Silent(watch::Receiver<u64>),
-    Stopping,
-}
-
 /// The body of one stream.
 struct Listener {
     flavour: &'static Flavour,
-    site: Arc<Site>,
-    cursor: u64,
-    ready: VecDeque<Bytes>,
-    waiting: Option<Waiting>,
-    _place: Place,
+    cursor: Cursor,
+    /// What is to be said before the cursor goes on.
+    first: VecDeque<Bytes>,
+    place: Place,
 }
 
 impl Listener {
-    fn new(flavour: &'static Flavour, site: Arc<Site>, place: Place, resume: Option<u64>) -> Self {
-        let newest = (flavour.log)(&site).listen();
-        let waiting: Option<Waiting> = Some(Box::pin(wait(flavour, newest, site.stop.clone())));
+    fn new(flavour: &'static Flavour, place: Place, resume: Option<u64>) -> Self {
+        let now = place.0.hub.now();
         let mut listener = Self {
             flavour,
-            site,
-            cursor: 0,
-            ready: VecDeque::new(),
-            waiting,
-            _place: place,
+            cursor: Cursor::new((flavour.log)(&place.0), now.seq),
+            first: VecDeque::new(),
+            place,
         };
-        // A number beyond what there is belongs to another run, as does one from before the log begins.
-        let now = listener.site.hub.now();
         listener.say((flavour.greet)(&now));
         match resume {
-            Some(seq) if seq <= now.seq => {
-                listener.cursor = seq;
-                listener.fetch();
-            }
+            Some(seq) if seq <= now.seq => listener.cursor.seq = seq,
+            // A number beyond what there is belongs to another run.
             _ => listener.start(resume.is_some()),
         }
         listener
     }
 
     fn start(&mut self, missed: bool) {
-        let now = self.site.hub.now();
+        let now = self.place.0.hub.now();
         self.say((self.flavour.start)(&now, missed));
-        self.cursor = now.seq;
+        self.cursor.seq = now.seq;
     }
 
     fn say(&mut self, bytes: Bytes) {
         // An empty chunk would end the body.
         if !bytes.is_empty() {
-            self.ready.push_back(bytes);
-        }
-    }
-
-    /// Takes what the log has beyond the cursor.
-    fn fetch(&mut self) {
-        match (self.flavour.log)(&self.site).after(self.cursor) {
-            Ok((frames, last)) => {
-                self.ready.extend(frames);
-                self.cursor = last;
-            }
-            Err(_) => self.start(true),
+            self.first.push_back(bytes);
         }
     }
 }
@@ -208,48 +175,17 @@ impl http_body::Body for Listener {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        loop {
-            if let Some(bytes) = self.ready.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        let bytes = loop {
+            if let Some(bytes) = self.first.pop_front() {
+                break bytes;
             }
-            let Some(waiting) = &mut self.waiting else {
-                return Poll::Ready(None);
-            };
-            let woken = match waiting.as_mut().poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(woken) => woken,
-            };
-            let newest = match woken {
-                Woken::Stopping => {
-                    self.waiting = None;
-                    continue;
-                }
-                Woken::Silent(newest) => {
-                    let ping = (self.flavour.ping)();
-                    self.ready.push_back(ping);
-                    newest
-                }
-                Woken::Grown(newest) => {
-                    self.fetch();
-                    newest
-                }
-            };
-            self.waiting = Some(Box::pin(wait(self.flavour, newest, self.site.stop.clone())));
-        }
-    }
-}
-
-async fn wait(
-    flavour: &'static Flavour,
-    mut newest: watch::Receiver<u64>,
-    mut stop: watch::Receiver<bool>,
-) -> Woken {
-    tokio::select! {
-        changed = newest.changed() => match changed {
-            Ok(()) => Woken::Grown(newest),
-            Err(_) => Woken::Stopping,
-        },
-        () = tokio::time::sleep(flavour.ping_after) => Woken::Silent(newest),
-        _ = stop.wait_for(|stop| *stop) => Woken::Stopping,
+            match ready!(self.cursor.poll_next(cx)) {
+                Told::Frames(bytes) => break bytes,
+                Told::Gap => self.start(true),
+                Told::Silence => break (self.flavour.ping)(),
+                Told::End => return Poll::Ready(None),
+            }
+        };
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 }
