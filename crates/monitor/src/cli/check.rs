@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::wire::ProblemInfo;
+use anstyle::{AnsiColor, Style};
 use replica_core::Severity;
 use replica_core::tree;
 use std::io::Write;
@@ -37,15 +38,18 @@ impl Check {
             )?;
         } else {
             for problem in &parsed.problems {
-                writeln!(out, "{}: {}", problem.severity.word(), problem.sentence())?;
+                let (style, word) = (colour(problem.severity), problem.severity.word());
+                writeln!(out, "{style}{word}{style:#}: {}", problem.sentence())?;
             }
             let tree = parsed.tree.unwrap_or_default();
             let replicas: usize = tree.projects.iter().map(|project| project.replicas.len()).sum();
             writeln!(
                 out,
-                "{name}: {} projects, {replicas} replicas, {} rules, {errors} errors",
-                tree.projects.len(),
-                tree.rules.len()
+                "{name}: {}, {}, {}, {}",
+                count(tree.projects.len(), "project"),
+                count(replicas, "replica"),
+                count(tree.rules.len(), "rule"),
+                count(errors, "error"),
             )?;
         }
         // The problems are the message.
@@ -55,4 +59,17 @@ impl Check {
             Err(Failure::Failed(String::new()))
         }
     }
+}
+
+fn colour(severity: Severity) -> Style {
+    let colour = match severity {
+        Severity::Error => AnsiColor::Red,
+        Severity::Warning => AnsiColor::Yellow,
+    };
+    colour.on_default().bold()
+}
+
+fn count(number: usize, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{ending}")
 }

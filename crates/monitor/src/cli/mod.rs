@@ -69,7 +69,8 @@ impl From<anyhow::Error> for Failure {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let Cli { command, serve } = Cli::parse();
-    let out = &mut io::stdout();
+    // Drops colours where nobody sees them (a pipe, NO_COLOR).
+    let out = &mut anstream::stdout();
     let done = match command {
         None => serve::run(&serve),
         Some(Wanted::Serve(serve)) => serve::run(&serve),

@@ -114,6 +114,9 @@ impl Access {
             *record = (0, Instant::now());
         }
         record.0 += 1;
+        if record.0 == FAILURES {
+            tracing::warn!(%peer, "{FAILURES} wrong tokens; this address is refused until the minute is over");
+        }
     }
 }
 

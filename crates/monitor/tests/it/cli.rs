@@ -134,7 +134,7 @@ fn check_tells_what_is_wrong() {
     let (code, said) = run(&["check", "t.json"], &[]);
     assert_eq!(
         (code, said.as_str()),
-        (Some(0), "t.json: 3 projects, 4 replicas, 1 rules, 0 errors\n")
+        (Some(0), "t.json: 3 projects, 4 replicas, 1 rule, 0 errors\n")
     );
     let folder = tempfile::tempdir().unwrap();
     let bad = folder.path().join("bad.json");
