@@ -5,9 +5,11 @@
 //! document is derived from these types. An address, even masked, is never among them.
 
 mod event;
+mod replica;
+mod rule;
 mod snapshot;
 
 pub(crate) use event::{EventInfo, EventJson};
-pub(crate) use snapshot::{
-    ProblemInfo, ReplicaBrief, ReplicasJson, RoutingJson, RuleInfo, RulesJson, SnapshotInfo, StatsInfo,
-};
+pub(crate) use replica::{ReplicaBrief, ReplicaInfo};
+pub(crate) use rule::{RuleInfo, StatsInfo};
+pub(crate) use snapshot::{ProblemInfo, ReplicasJson, RoutingJson, RulesJson, SnapshotInfo};

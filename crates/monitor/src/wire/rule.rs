@@ -1,0 +1,117 @@
+//! One rule, and how its last run went.
+
+use replica_core::{CollectionStats, Rule, SyncStats};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// One rule.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RuleInfo<'a> {
+    /// Unique among the rules.
+    name: &'a str,
+    /// The project that is read.
+    source: &'a str,
+    /// The project that is written.
+    target: &'a str,
+    /// `snapshot`, `cdc`, `bidirectional`, or `unknown` when the tree says something else.
+    mode: &'a str,
+    /// The tables, or `*`.
+    collections: Vec<&'a str>,
+    /// `source-wins`, `target-wins` or `timestamp`.
+    conflict_resolution: &'a str,
+    enabled: bool,
+    /// How the last run went, once there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_stats: Option<StatsInfo<'a>>,
+    /// What is wrong with its entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+impl<'a> From<&'a Rule> for RuleInfo<'a> {
+    fn from(rule: &'a Rule) -> Self {
+        Self {
+            name: &rule.name,
+            source: &rule.source,
+            target: &rule.target,
+            mode: rule.mode.word(),
+            collections: rule.collections.iter().map(|name| &**name).collect(),
+            conflict_resolution: rule.conflict_resolution.word(),
+            enabled: rule.enabled,
+            last_stats: rule.last_stats.as_deref().map(StatsInfo::from),
+            problem: rule.problem.as_deref(),
+        }
+    }
+}
+
+/// How a run of a rule went. What was not counted is absent.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StatsInfo<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inserted: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u64>,
+    /// As the source tells it: milliseconds, or an ISO 8601 text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_run: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_sync: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_synced: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_errors: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<CollectionInfo<'a>>,
+}
+
+/// The same for one collection.
+#[derive(serde::Serialize, ToSchema)]
+struct CollectionInfo<'a> {
+    collection: &'a str,
+    created: u64,
+    updated: u64,
+    deleted: u64,
+    skipped: u64,
+    errors: u64,
+}
+
+impl<'a> From<&'a SyncStats> for StatsInfo<'a> {
+    fn from(stats: &'a SyncStats) -> Self {
+        Self {
+            inserted: stats.inserted,
+            updated: stats.updated,
+            deleted: stats.deleted,
+            failed: stats.failed,
+            duration_ms: stats.duration_ms,
+            last_run: stats.last_run.as_ref(),
+            last_sync: stats.last_sync.as_ref(),
+            total_synced: stats.total_synced,
+            total_errors: stats.total_errors,
+            last_error: stats.last_error.as_deref(),
+            details: stats.details.iter().map(CollectionInfo::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a CollectionStats> for CollectionInfo<'a> {
+    fn from(stats: &'a CollectionStats) -> Self {
+        Self {
+            collection: &stats.collection,
+            created: stats.created,
+            updated: stats.updated,
+            deleted: stats.deleted,
+            skipped: stats.skipped,
+            errors: stats.errors,
+        }
+    }
+}
