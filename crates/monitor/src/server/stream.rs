@@ -189,3 +189,54 @@ impl http_body::Body for Listener {
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::Hub;
+    use crate::server::auth::Access;
+    use http_body::Body;
+    use replica_core::Snapshot;
+    use std::future::poll_fn;
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+    use tokio::sync::watch;
+    use tokio::time::Instant;
+
+    fn site(stop: watch::Receiver<bool>) -> Arc<Site> {
+        let source = Arc::new(|| Snapshot::named("t"));
+        Arc::new(Site {
+            hub: Hub::start(source, Duration::from_secs(2), 200, None, stop),
+            access: Access::new(Vec::new(), true),
+            allow_hosts: Vec::new(),
+            streams: AtomicUsize::new(0),
+            max_streams: 1,
+            secure: false,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_says_that_it_lives() {
+        for (flavour, patience, ping) in [(&EVENTS, 20, ":ping\n\n"), (&LIVE, 5, "event: ping\n")] {
+            let (_stop, stopping) = watch::channel(false);
+            let site = site(stopping);
+            site.hub.first().await;
+            let begin = Instant::now();
+            let mut listener = Listener::new(flavour, Place::take(&site).unwrap(), None);
+            assert!(Place::take(&site).is_none(), "one stream is the most");
+            loop {
+                let frame = poll_fn(|cx| Pin::new(&mut listener).poll_frame(cx)).await;
+                if frame
+                    .unwrap()
+                    .unwrap()
+                    .data_ref()
+                    .unwrap()
+                    .starts_with(ping.as_bytes())
+                {
+                    break;
+                }
+            }
+            assert_eq!(begin.elapsed().as_secs(), patience);
+        }
+    }
+}

@@ -187,6 +187,28 @@ fn a_listener_that_comes_back_misses_nothing_and_sees_nothing_twice() {
     assert_eq!(stranger.next().unwrap().id, Some(seen[0]));
 }
 
+/// What the original's page does: the token in every address, three lists every two seconds, `onmessage` and a reconnect.
+#[test]
+fn a_client_of_the_original_works_unchanged() {
+    let monitor = Monitor::start(TREE, &["--token", "s3cret"]);
+    assert_eq!(monitor.get("/?token=s3cret").status, 200);
+    let poll = |path: &str| monitor.json(&format!("{path}?token=s3cret"));
+    assert_eq!(poll("/api/replicas").as_object().unwrap().len(), 3);
+    assert!(poll("/api/rules").is_array() && poll("/api/events").is_array());
+    let mut messages = Vec::new();
+    for _ in 0..2 {
+        let mut stream = monitor.stream_at("/api/stream?token=s3cret", "");
+        // `onmessage` hears what has no name of its own, and shows any type as it is.
+        let unnamed = std::iter::from_fn(|| stream.next()).filter(|message| message.event.is_none());
+        let events = unnamed.map(|message| serde_json::from_str::<Value>(&message.data).unwrap());
+        messages.extend(events.take(6));
+    }
+    for event in &messages {
+        assert!(event["type"].is_string() && event["ts"].is_i64(), "{event}");
+    }
+    assert_eq!(messages[..6], messages[6..], "each connection replays");
+}
+
 #[test]
 fn a_promotion_tells_both_sides() {
     let monitor = Monitor::start(TREE, &[]);

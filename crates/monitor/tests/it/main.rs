@@ -8,6 +8,7 @@
 
 mod cli;
 mod contract;
+mod library;
 mod scaffold;
 mod security;
 mod support;

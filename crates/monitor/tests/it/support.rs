@@ -5,6 +5,7 @@
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -33,12 +34,25 @@ pub(crate) fn binary() -> Command {
     command
 }
 
-/// A running monitor on a tree of its own.
+/// A running monitor on a tree of its own; what it is asked goes through its [`Client`].
 pub(crate) struct Monitor {
     child: Child,
-    pub(crate) port: u16,
+    client: Client,
     pub(crate) tree: PathBuf,
     pub(crate) folder: TempDir,
+}
+
+impl Deref for Monitor {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Asks a monitor on this machine.
+pub(crate) struct Client {
+    pub(crate) port: u16,
 }
 
 impl Monitor {
@@ -68,16 +82,9 @@ impl Monitor {
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let port = line
-            .trim_end()
-            .trim_end_matches('/')
-            .rsplit(':')
-            .next()
-            .unwrap()
-            .parse();
         Self {
             child,
-            port: port.unwrap_or_else(|_| panic!("no URL in {line:?}")),
+            client: Client::at(line.trim_end().trim_end_matches('/')),
             tree,
             folder,
         }
@@ -85,6 +92,32 @@ impl Monitor {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    pub(crate) fn write_tree(&self, text: &str) {
+        std::fs::write(&self.tree, text).unwrap();
+    }
+
+    /// Asks it to stop, and tells the exit code and how long that took.
+    pub(crate) fn terminate(mut self, signal: &str) -> (Option<i32>, Duration) {
+        let begin = Instant::now();
+        let sent = Command::new("kill")
+            .args([format!("-{signal}"), self.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        let code = self.child.wait().unwrap().code();
+        (code, begin.elapsed())
+    }
+}
+
+impl Client {
+    /// The one that a text which ends in `:PORT` speaks of.
+    pub(crate) fn at(url: &str) -> Self {
+        let port = url.rsplit(':').next().unwrap().parse();
+        Self {
+            port: port.unwrap_or_else(|_| panic!("no port in {url:?}")),
+        }
     }
 
     /// Sends a whole request and reads the whole answer.
@@ -153,22 +186,6 @@ impl Monitor {
                 "{path} never became what was wanted: {value}"
             );
         }
-    }
-
-    pub(crate) fn write_tree(&self, text: &str) {
-        std::fs::write(&self.tree, text).unwrap();
-    }
-
-    /// Asks it to stop, and tells the exit code and how long that took.
-    pub(crate) fn terminate(mut self, signal: &str) -> (Option<i32>, Duration) {
-        let begin = Instant::now();
-        let sent = Command::new("kill")
-            .args([format!("-{signal}"), self.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-        let code = self.child.wait().unwrap().code();
-        (code, begin.elapsed())
     }
 }
 
