@@ -1,83 +1,62 @@
-//! The developers' commands: `cargo x check | test`.
+//! The developers' commands: `cargo x check | test | tidy`.
 //!
-//! Each is a list of steps that are all run; one that fails fails the command. Nothing of the product is here.
+//! One file for each. Nothing of the product is here.
 
-use std::process::{Command, ExitCode};
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "these commands talk to whoever started them"
+)]
 
-/// A command line, word by word.
-type Step = &'static [&'static str];
+mod check;
+mod debian;
+mod report;
+mod run;
+mod test;
+mod tidy;
 
-/// Every command: its name, what it is for, and its steps.
-const COMMANDS: &[(&str, &str, &[Step])] = &[
-    (
-        "check",
-        "formatting, lints, documentation, the build without default features",
-        &[
-            &["cargo", "fmt", "--all", "--check"],
-            &[
-                "cargo",
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
-            &[
-                "cargo",
-                "doc",
-                "--workspace",
-                "--no-deps",
-                "--document-private-items",
-            ],
-            &["cargo", "check", "-p", "replica-monitor", "--no-default-features"],
-        ],
-    ),
-    (
-        "test",
-        "every test",
-        &[
-            &["cargo", "test", "--workspace", "--all-targets"],
-            &["cargo", "test", "--workspace", "--doc"],
-        ],
-    ),
+use anyhow::Result;
+use std::process::ExitCode;
+
+struct Command {
+    name: &'static str,
+    purpose: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+static COMMANDS: &[Command] = &[
+    Command {
+        name: "check",
+        purpose: "format, lints, documentation, builds, house rules, dependencies",
+        run: check::check,
+    },
+    Command {
+        name: "test",
+        purpose: "every test, with what it needs installed first",
+        run: test::test,
+    },
+    Command {
+        name: "tidy",
+        purpose: "the house rules alone",
+        run: tidy::tidy,
+    },
 ];
 
 fn main() -> ExitCode {
-    let wanted = std::env::args().nth(1).unwrap_or_default();
-    match COMMANDS.iter().find(|(name, ..)| *name == wanted) {
-        Some((_, _, steps)) => run_all(steps),
-        None => {
-            help();
-            ExitCode::from(2)
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = words.first().map(String::as_str).unwrap_or_default();
+    let Some(command) = COMMANDS.iter().find(|command| command.name == wanted) else {
+        eprintln!("usage: cargo x COMMAND\n");
+        for command in COMMANDS {
+            eprintln!("  {:8} {}", command.name, command.purpose);
         }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "this is a command line tool")]
-fn run_all(steps: &[Step]) -> ExitCode {
-    let mut failed = 0;
-    for step in steps {
-        eprintln!("\n$ {}", step.join(" "));
-        let Some((program, arguments)) = step.split_first() else {
-            continue;
-        };
-        let done = Command::new(program)
-            .args(arguments)
-            .env("RUSTDOCFLAGS", "-D warnings")
-            .status();
-        if !done.is_ok_and(|status| status.success()) {
-            eprintln!("FAILED: {}", step.join(" "));
-            failed += 1;
+        return ExitCode::from(2);
+    };
+    match (command.run)(&words[1..]) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error:#}", command.name);
+            ExitCode::FAILURE
         }
-    }
-    ExitCode::from(u8::from(failed > 0))
-}
-
-#[expect(clippy::print_stderr, reason = "this is a command line tool")]
-fn help() {
-    eprintln!("usage: cargo x COMMAND\n");
-    for (name, purpose, _) in COMMANDS {
-        eprintln!("  {name:8} {purpose}");
     }
 }

@@ -5,7 +5,7 @@
 
 use super::token::{Token, TokenRole, hash};
 use crate::clock::now_ms;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use replica_core::Name;
 use sha2::Sha256;
 use std::collections::HashMap;
