@@ -17,6 +17,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Every file under `web/`, as written. Read from disk in debug builds, so that edit and reload works.
 #[derive(rust_embed::Embed)]
 #[folder = "web/"]
+#[exclude = "package.json"]
 struct Files;
 
 /// Stands in `index.html` for the folder that the assets are served from.
