@@ -11,7 +11,7 @@ import { Link } from './core/link.js';
 import { applyTheme, onPref, prefs } from './core/prefs.js';
 import { Router, dropToken, href } from './core/router.js';
 import { DOWN } from './core/states.js';
-import { Store } from './core/store.js';
+import { Store, TICK } from './core/store.js';
 import { openHelp } from './ui/help.js';
 import { emptyState } from './ui/parts.js';
 import { Shell } from './ui/shell.js';
@@ -132,7 +132,7 @@ setInterval(() => {
   store.tick();
   // Frozen and lost pages get no redraw, but their counters go on.
   if (store.frozen || shell.link.state !== 'live') shell.update(store.world);
-}, 1000);
+}, TICK);
 
 router.start();
 link.start();

@@ -74,7 +74,7 @@ function byName(table) {
 
 /** Sorts rows in place. */
 export function sortRows(table, rows, order) {
-  return rows.sort((ORDERS[order] ?? ORDERS.worst).compare(table));
+  return rows.sort(ORDERS[Object.hasOwn(ORDERS, order) ? order : 'worst'].compare(table));
 }
 
 /**

@@ -131,7 +131,7 @@ export class Link {
 
   async #history() {
     try {
-      this.store.history(await recentEvents(this.base));
+      this.store.log(await recentEvents(this.base));
     } catch {
       // The log stays as it is; the link reports its own troubles.
     }
@@ -153,8 +153,8 @@ export class Link {
   }
 
   #snapshot(snapshot) {
-    if (snapshot.seq < this.needed && snapshot.seq > this.snapshotSeq) {
-      // Taken just before the change it was asked for.
+    if (snapshot.seq < this.needed && snapshot.seq >= this.snapshotSeq) {
+      // Taken just before the change it was asked for. (A lower number than before: another server, take it.)
       setTimeout(() => this.want(), 250);
       return;
     }
@@ -165,9 +165,8 @@ export class Link {
     for (const message of this.pending.splice(0)) this.#apply(...message);
   }
 
+  /** Deltas that the snapshot already holds are let go; the log knows its events by number. */
   #apply(kind, text, seq) {
-    const body = JSON.parse(text);
-    if (kind === 'log') this.store.events(body, seq);
-    else if (seq > this.snapshotSeq) this.store[kind](body);
+    if (kind === 'log' || seq > this.snapshotSeq) this.store[kind](JSON.parse(text));
   }
 }

@@ -8,16 +8,16 @@
 /** Events kept; when full, a tenth goes at once so that dropping is rare. */
 export const KEEP = 5000;
 
-/** @typedef {{ type: string, ts: number, seq?: number, [field: string]: any }} Event */
+/** @typedef {{ type: string, ts: number, seq: number, [field: string]: any }} Event */
 
 export class Log {
   constructor() {
     /** @type {Event[]} oldest first */
     this.events = [];
-    /** Sequence of the message that brought each event. @type {number[]} */
-    this.seqs = [];
     /** Number of `events[0]`. */
     this.first = 0;
+    /** Sequence of the newest event that was let go of: nothing older comes back. */
+    this.dropped = -Infinity;
     /** Changes when numbers start over, because older events were put in between. */
     this.epoch = 0;
   }
@@ -32,41 +32,37 @@ export class Log {
     return this.events[number - this.first];
   }
 
-  /** Appends what the stream brings. A resumed stream may repeat itself: what is known is ignored. */
-  add(events, seq) {
-    const known = this.seqs.at(-1) ?? -1;
-    for (const event of events) {
-      const own = event.seq ?? seq;
-      if (own !== null && own <= known) continue;
-      this.events.push(event);
-      this.seqs.push(own);
-    }
+  /**
+   * Takes in what the stream or the server's memory brings, each event once: a resumed stream may
+   * repeat itself, and a memory may hold what came between two events already here.
+   * @param {Event[]} events
+   */
+  add(events) {
+    const newest = this.events.at(-1)?.seq ?? this.dropped;
+    this.events.push(...events.filter(({ seq }) => seq > newest));
+    this.#insert(events.filter(({ seq }) => seq <= newest && seq > this.dropped));
     this.#trim();
   }
 
-  /** Puts in what the server remembers and this page has not seen. */
-  merge(history) {
-    const have = new Set(this.seqs);
-    const missed = history.filter((event) => !have.has(event.seq));
+  /** Puts older events where they belong; then the numbers start over. */
+  #insert(late) {
+    if (late.length === 0) return;
+    const have = new Set(this.events.map(({ seq }) => seq));
+    const missed = late.filter(({ seq }) => !have.has(seq));
     if (missed.length === 0) return;
-    const all = [...missed.map((event) => [event.seq, event]), ...this.events.map((event, i) => [this.seqs[i], event])];
-    all.sort(([a], [b]) => a - b);
-    this.events = all.map(([, event]) => event);
-    this.seqs = all.map(([seq]) => seq);
+    this.events = [...missed, ...this.events].sort((a, b) => a.seq - b.seq);
     this.epoch++;
-    this.#trim();
   }
 
   #trim() {
     const drop = this.events.length - KEEP;
     if (drop <= 0) return;
-    const some = Math.max(drop, KEEP / 10);
-    this.events.splice(0, some);
-    this.seqs.splice(0, some);
-    this.first += some;
+    const gone = this.events.splice(0, Math.max(drop, KEEP / 10));
+    this.dropped = gone.at(-1).seq;
+    this.first += gone.length;
   }
 
   clone() {
-    return Object.assign(new Log(), this, { events: this.events.slice(), seqs: this.seqs.slice() });
+    return Object.assign(new Log(), this, { events: this.events.slice() });
   }
 }

@@ -64,9 +64,9 @@ export class Router {
   }
 
   read() {
-    const before = this.route.path.join('/');
+    const before = href(this.route.path);
     this.route = parse(location.hash);
-    this.onRoute(this.route, before !== this.route.path.join('/'));
+    this.onRoute(this.route, before !== href(this.route.path));
   }
 
   /** Goes to another address, with a history entry. */

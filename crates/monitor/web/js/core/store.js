@@ -29,6 +29,12 @@ import { Table } from './table.js';
  * @property {boolean} tick a second passed: ages grew
  */
 
+/** Between two looks at the clock, ms. */
+export const TICK = 1000;
+
+/** Between two points of a sparkline, ms: every poll period, but no more often than the clock is looked at. */
+export const sampleEvery = (meta) => Math.max(TICK, meta?.pollMs || 2000);
+
 const nothing = () => ({ structure: false, rows: new Set(), rules: false, log: false, sample: false, tick: false });
 
 /** Durations of the last redraws in ms, for tests and curious engineers. */
@@ -63,9 +69,9 @@ export class Store {
     return () => this.listeners.delete(listener);
   }
 
-  /** Our best idea of the server's clock. While the data is old, time stands where the data is. */
+  /** Our best idea of the server's clock; on a frozen screen time stands still like everything else. */
   serverNow() {
-    return this.now() + this.skew;
+    return this.frozenAt || this.now() + this.skew;
   }
 
   /** @param {any} snapshot */
@@ -91,18 +97,12 @@ export class Store {
     this.#schedule();
   }
 
-  /** @param {any[]} events oldest first @param {number | null} seq */
-  events(events, seq) {
+  /** @param {import('./log.js').Event[]} events oldest first */
+  log(events) {
     const before = this.live.log.end;
-    this.live.log.add(events, seq);
+    this.live.log.add(events);
     this.#mark({ log: true });
     this.#count(this.live.log.end - before);
-  }
-
-  /** What the server remembers from before this page was opened or linked. */
-  history(events) {
-    this.live.log.merge(events);
-    this.#mark({ log: true });
   }
 
   /** @param {{ t: number, rules: [number, any][] }} stats */
@@ -119,10 +119,10 @@ export class Store {
     this.#time(t);
   }
 
-  /** Once a second: ages grow, and every poll period the sparklines get a point. */
+  /** Every `TICK`: ages grow, and now and then the sparklines get a point. */
   tick() {
     const { table, meta } = this.live;
-    const period = meta?.pollMs || 2000;
+    const period = sampleEvery(meta);
     if (table && this.now() - this.sampled >= period) {
       table.sample(this.linked && !meta.source?.stalledSince);
       // Keep the beat even when the browser delays timers, but never try to catch up.

@@ -109,21 +109,21 @@ export class Table {
   }
 
   /**
-   * Takes one row of a `delta`: `[i, state, lag, verdict, in, out, seen]`, the tail may be missing.
+   * Takes one row of a `delta`: `[i, state, lag, verdict, in, out, seen]`.
+   *
+   * What is left off at the end did not change, except that a verdict left off is exact; `null` is
+   * unknown. Why a lag is unknown and since when it is frozen never change by a delta.
    * @param {(number | null)[]} row
    */
   apply(row) {
-    const i = row[0];
+    const [i, state, lag, verdict = VERDICT.exact, idle, used, seen] = row;
     if (!(i < this.size)) return;
-    this.state[i] = row[1];
-    this.lag[i] = row[2] ?? NaN;
-    this.verdict[i] = row[3] ?? (row[2] == null ? VERDICT.unknown : VERDICT.exact);
-    this.idle[i] = row[4] ?? NaN;
-    this.used[i] = row[5] ?? NaN;
-    if (row[6] != null) this.seen[i] = row[6];
-    // Why and since when belonged to the old figure.
-    this.reason.delete(i);
-    this.asOf.delete(i);
+    this.state[i] = state;
+    this.lag[i] = lag ?? NaN;
+    this.verdict[i] = verdict;
+    if (idle !== undefined) this.idle[i] = idle ?? NaN;
+    if (used !== undefined) this.used[i] = used ?? NaN;
+    if (seen !== undefined) this.seen[i] = seen ?? NaN;
     this.#judge(i, this.shown[i]);
   }
 

@@ -1,5 +1,5 @@
 /**
- * The last minute of one replica's lag as a chart, with the same figures as a table.
+ * The last lags of one replica as a chart, with the same figures as a table.
  *
  * It draws what this page has seen itself: the monitor keeps no history. Gaps stay gaps.
  */

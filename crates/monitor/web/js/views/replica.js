@@ -7,6 +7,7 @@ import { ago, dateTime, duration, lagWords, num, percent } from '../core/fmt.js'
 import { utc } from '../core/prefs.js';
 import { href } from '../core/router.js';
 import { VERDICT } from '../core/states.js';
+import { sampleEvery } from '../core/store.js';
 import { why } from '../ui/attention.js';
 import { EventList, missing, trail } from '../ui/detail.js';
 import { LagChart } from '../ui/lag-chart.js';
@@ -44,7 +45,7 @@ class ReplicaDetail {
       h('div', { class: 'head' }, h('h1', { class: 'row name' }, h('span', null, replicaName(name) || '(no name)'), this.badge.el)),
       this.why,
       h('div', { class: 'tiles' }, Object.values(this.tiles).map((own) => own.el)),
-      h('div', { class: 'grid2' }, card('h-lag', 'Lag, last minute', h('div', null, this.chart.el, this.noChart)), card('h-facts', 'Facts', this.facts)),
+      h('div', { class: 'grid2' }, card('h-lag', 'Lag since this page was opened', h('div', null, this.chart.el, this.noChart)), card('h-facts', 'Facts', this.facts)),
       card('h-events', 'Events of this replica', this.events.el));
     this.gone = missing('No such replica', `“${replicaName(name)}” is not declared in project “${projectName(project)}”. It may have been removed or renamed.`, h('a', { class: 'btn primary', href: href(['replicas']) }, 'All replicas'));
     replace(this.el, this.store.world.table ? [] : h('p', { class: 'mid' }, 'Loading…'));
@@ -94,7 +95,7 @@ class ReplicaDetail {
     show(this.chart.el, measures && applies);
     show(this.noChart, !(measures && applies));
     setText(this.noChart, applies ? 'Nothing measures this replica, so there is nothing to draw.' : 'A master is the source of its project: there is no lag to draw.');
-    if (measures && applies) this.chart.update(table, i, meta.pollMs || 2000);
+    if (measures && applies) this.chart.update(table, i, sampleEvery(meta));
   }
 
   #facts(table, i, now) {

@@ -7,8 +7,10 @@
 import { projectName } from '../core/anon.js';
 import { ORDERS, filterRows, layLines, sortRows, statesIn } from '../core/arrange.js';
 import { h, icon, setAttr, setText, show } from '../core/dom.js';
-import { num } from '../core/fmt.js';
+import { duration, num } from '../core/fmt.js';
 import { STATES } from '../core/states.js';
+import { sampleEvery } from '../core/store.js';
+import { HISTORY } from '../core/table.js';
 import { VList } from '../core/vlist.js';
 import { copyButton, emptyState, segmented, select, stateChips } from '../ui/parts.js';
 import { firstSteps } from '../ui/first-steps.js';
@@ -30,7 +32,8 @@ class Replicas {
     this.disordered = false;
     this.pointerInside = false;
     this.#build();
-    phone.addEventListener('change', () => this.#arrange());
+    this.relayout = () => this.#arrange();
+    phone.addEventListener('change', this.relayout);
     this.resize = () => this.cards && this.#arrange();
     addEventListener('resize', this.resize);
   }
@@ -69,7 +72,7 @@ class Replicas {
     this.heads = new Map([order('worst', 'State'), order('name', 'Replica'), order('lag', 'Lag')]);
     const plain = (word, cls) => h('span', { role: 'columnheader', class: cls }, word);
     return h('div', { role: 'row', 'aria-rowindex': 1 }, this.heads.get('worst'), this.heads.get('name'), plain('Role', 'x1'), plain('Dialect', 'x1'), this.heads.get('lag'),
-      plain('Last 60 s', 'hide-m'), plain('Pool', 'hide-m'), plain('Seen', 'hide-m'));
+      this.span = plain('Recent', 'hide-m'), plain('Pool', 'hide-m'), plain('Seen', 'hide-m'));
   }
 
   /** What the windowed list asks for. */
@@ -127,6 +130,7 @@ class Replicas {
     if (!table) return;
     if (changes.structure || table !== this.seenTable) {
       this.seenTable = table;
+      setText(this.span, `Last ${duration(HISTORY * sampleEvery(world.meta))}`);
       this.#controls();
       this.#arrange();
       return;
@@ -205,6 +209,7 @@ class Replicas {
   }
 
   close() {
+    phone.removeEventListener('change', this.relayout);
     removeEventListener('resize', this.resize);
     this.list.close();
   }
