@@ -36,7 +36,7 @@ test('a lone point can be seen', () => {
 });
 
 test('a chart in words counts unknown apart', () => {
-  assert.equal(sentence([NaN, 10, NaN, 6000], 1, 5000), 'Lag: now 6.00 s, between 10 ms and 6.00 s; 1 of 2 points over the 5.00 s limit, 1 unknown.');
+  assert.equal(sentence([NaN, 10, NaN, 6000], 1, 5000), 'Lag: now 6.00 s, between 10 ms and 6.00 s; 1 of 2 points over the 5 s limit, 1 unknown.');
   assert.match(sentence([NaN, NaN], 0, 5000), /no known value/);
 });
 

@@ -40,11 +40,16 @@ const router = new Router((route, fresh) => {
 function enter(view, route) {
   screen.own?.close?.();
   screen = { view, own: view ? view.create({ store, router, views: VIEWS }) : notFound() };
-  replace(document.getElementById('screen'), screen.own.el);
+  put();
   shell.enter(view, view?.name?.(route) ?? view?.title ?? 'Not found');
   scrollTo(0, 0);
   // The link that led here is gone: reading goes on at the screen, not at the top of the page.
   if (document.activeElement === document.body && store.world.table) document.getElementById('main').focus({ preventScroll: true });
+}
+
+/** Nothing of a screen is shown before there is data: until then the page says that it loads. */
+function put() {
+  if (store.world.table) replace(document.getElementById('screen'), screen.own.el);
 }
 
 function notFound() {
@@ -69,6 +74,7 @@ function onLink(state) {
 
 let down = 0;
 store.subscribe((changes, world) => {
+  if (!screen.own.el.isConnected) put();
   shell.update(world);
   screen.own.update(changes, world);
   const now = world.table?.counts[DOWN] ?? 0;

@@ -39,6 +39,9 @@ export function duration(ms) {
   return next ? `${whole} ${unit} ${next} ${nextUnit}` : `${whole} ${unit}`;
 }
 
+/** A duration that somebody set, as it was set: `5 s`, not `5.00 s`. */
+export const setting = (ms) => (ms % 1000 === 0 ? rough(ms) : duration(ms));
+
 /** A duration without fractions below a minute: for counters that tick once a second. */
 export function rough(ms) {
   return ms < 60_000 ? `${Math.max(0, Math.round(ms / 1000))} s` : duration(ms);

@@ -47,7 +47,6 @@ export class Link {
   start() {
     if (globalThis.SharedWorker) this.#shared();
     else this.#direct();
-    this.want();
   }
 
   /** Asks for a snapshot; until it comes, messages wait. */
@@ -70,15 +69,12 @@ export class Link {
     }
     const { port } = worker;
     const lock = `replica-monitor-tab-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
-    // Held until this tab dies, however it dies.
-    navigator.locks?.request(lock, () => new Promise(() => {}));
     this.ask = (task, about) => port.postMessage([task, about]);
     const giveUp = () => {
       clearTimeout(patience);
       port.onmessage = null;
       this.ask('leave');
       this.#direct();
-      this.want();
     };
     const patience = setTimeout(giveUp, WORKER_PATIENCE);
     worker.onerror = giveUp;
@@ -87,8 +83,13 @@ export class Link {
       if (kind === 'link') this.#state(body);
       else this.receive(kind, body, seq);
     };
-    const join = () => this.ask('join', { base: this.base, lock });
-    join();
+    const join = () => {
+      this.ask('join', { base: this.base, lock });
+      this.want();
+    };
+    // Held until this tab dies, however it dies. The hub waits for the same lock, so ours comes first.
+    if (navigator.locks) navigator.locks.request(lock, () => (join(), new Promise(() => {})));
+    else join();
     addEventListener('pagehide', () => this.ask('leave'));
     addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
   }
@@ -105,6 +106,7 @@ export class Link {
       const text = await this.stream.snapshot();
       if (text) this.receive('snapshot', text, null);
     };
+    this.want();
     let timer;
     document.addEventListener('visibilitychange', () => {
       clearTimeout(timer);

@@ -135,11 +135,17 @@ export class VList {
     return [Math.max(0, first - OVERSCAN), Math.min(count, last + 1 + OVERSCAN)];
   }
 
-  /** Takes unwanted rows out of service, but never the one that has the focus. */
+  #kind(i) {
+    return this.rows.kind?.(i) ?? '';
+  }
+
+  /** Takes unwanted rows, and those that became another kind, out of service, but never the one that has the focus. */
   #release(wanted, active) {
     const free = [];
     for (const [key, row] of this.mounted) {
-      if (wanted.has(key) || (active && row.node.contains(active) && row.at < this.rows.count() && this.rows.key(row.at) === key)) continue;
+      const at = wanted.get(key) ?? (active && row.node.contains(active) ? row.at : -1);
+      const stays = at >= 0 && at < this.rows.count() && this.rows.key(at) === key && this.#kind(at) === row.kind;
+      if (stays) continue;
       this.mounted.delete(key);
       free.push(row);
     }
@@ -147,7 +153,7 @@ export class VList {
   }
 
   #place(key, i, free) {
-    const kind = this.rows.kind?.(i) ?? '';
+    const kind = this.#kind(i);
     let row = this.mounted.get(key);
     if (!row) {
       const at = free.findIndex((candidate) => candidate.kind === kind);

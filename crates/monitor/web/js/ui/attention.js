@@ -4,7 +4,7 @@
  */
 import { projectName, replicaName, freeText } from '../core/anon.js';
 import { h, replace, setText } from '../core/dom.js';
-import { ago, duration, lagWords, num } from '../core/fmt.js';
+import { ago, lagWords, num, setting } from '../core/fmt.js';
 import { href } from '../core/router.js';
 import { CONNECTING, DOWN, LAGGING, UNKNOWN } from '../core/states.js';
 import { stateBadge } from './parts.js';
@@ -22,7 +22,7 @@ export function why(table, i, now) {
       return Number.isNaN(table.seen[i]) ? 'Not reachable, and never was' : `Not reachable, last seen ${ago(table.seen[i], now)}`;
     case LAGGING: {
       const busy = table.used[i] / table.poolMax[i] >= 0.9 ? `, pool ${num(table.used[i])} / ${num(table.poolMax[i])}` : '';
-      return `${lagWords(lagFacts(table, i, now))} behind, over the ${duration(table.tolerance[i])} limit${busy}`;
+      return `${lagWords(lagFacts(table, i, now))} behind, over the ${setting(table.tolerance[i])} limit${busy}`;
     }
     case CONNECTING:
       return 'Connecting, no answer yet';

@@ -9,10 +9,10 @@ import { badge, emptyState } from './parts.js';
 
 /** @param {[string, string | null][]} steps word and address; the last has none */
 export function trail(steps) {
-  return h('nav', { 'aria-label': 'Breadcrumb', class: 'sm trunc' }, steps.flatMap(([word, address], k) => [k > 0 && ' / ', address ? h('a', { href: address }, word) : word]).filter(Boolean));
+  return h('nav', { 'aria-label': 'Breadcrumb', class: 'sm trunc' }, steps.flatMap(([word, address], k) => [k > 0 && ' / ', address ? h('a', { href: address }, word) : h('span', null, word)]).filter(Boolean));
 }
 
-/** @param {string} title @param {string} text @param {HTMLElement} way out */
+/** @param {string} title @param {import('../core/dom.js').Child[]} text @param {HTMLElement} way out */
 export function missing(title, text, way) {
   return h('div', { class: 'stack' }, h('h1', { class: 'vh' }, title), h('section', { class: 'card' }, emptyState('find', title, h('p', { class: 'mid' }, text), way)));
 }

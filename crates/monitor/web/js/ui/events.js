@@ -9,6 +9,7 @@ import { h } from '../core/dom.js';
 import { duration, num } from '../core/fmt.js';
 import { href } from '../core/router.js';
 import { stateOf } from '../core/states.js';
+import { signed } from './rule-state.js';
 
 /** The monitor speaks of itself under this name. */
 const SELF = '_monitor_';
@@ -20,7 +21,7 @@ const kind = (cls, icon, word, severity = 'change') => ({ cls, icon, word, sever
 
 export function replicaLink(project, name) {
   if (project === SELF) return 'this monitor';
-  return h('a', { href: href(['replicas', project, name]) }, h('b', null, replicaName(name)), h('span', { class: 'dim' }, ` ${projectName(project)}`));
+  return h('span', null, h('a', { href: href(['replicas', project, name]) }, h('b', null, replicaName(name))), h('span', { class: 'dim' }, ` ${projectName(project)}`));
 }
 
 const ruleLink = (rule) => h('a', { href: href(['rules', rule]) }, h('b', null, ruleName(rule)));
@@ -28,7 +29,7 @@ const ofReplica = ({ project, replica }) => replicaLink(project, replica);
 
 /** Rows moved by a sync, in words. */
 export function syncWords(stats) {
-  const part = (name, sign, word) => (stats?.[name] == null ? null : `${sign}${num(stats[name])} ${word}`);
+  const part = (name, sign, word) => (stats?.[name] == null ? null : `${signed(sign, stats[name])} ${word}`);
   return [
     part('inserted', '+', 'ins'),
     part('updated', '', 'upd'),

@@ -41,8 +41,8 @@ export class Heat {
       const project = table.projects[table.project[i]].name;
       return h('a', { href: href(['replicas', project, table.name[i]]), tabindex: i === 0 ? '0' : '-1' });
     });
-    replace(this.el, table.projects.filter((project) => project.count > 0).map(({ name, first, count }) =>
-      h('div', { class: 'heat-group' }, h('h3', { class: 'trunc' }, projectName(name), h('span', { class: 'dim xs' }, ` ${num(count)}`)), h('div', { class: 'heat' }, this.cells.slice(first, first + count)))));
+    replace(this.el, h('div', { class: 'heats' }, table.projects.filter((project) => project.count > 0).map(({ name, first, count }) =>
+      h('div', { class: 'heat-group' }, h('h3', { class: 'trunc' }, h('span', null, projectName(name)), h('span', { class: 'dim xs' }, ` ${num(count)}`)), h('div', { class: 'heat' }, this.cells.slice(first, first + count))))));
     for (let i = 0; i < table.size; i++) this.#paint(table, i);
   }
 

@@ -4,7 +4,7 @@
  * It draws what this page has seen itself: the monitor keeps no history. Gaps stay gaps.
  */
 import { h, replace, s, setAttr, setText } from '../core/dom.js';
-import { duration } from '../core/fmt.js';
+import { duration, setting } from '../core/fmt.js';
 import { HISTORY } from '../core/table.js';
 import { sparkPath } from './spark.js';
 
@@ -43,9 +43,9 @@ export class LagChart {
     setAttr(this.limit, 'y1', shape.limitY);
     setAttr(this.limit, 'y2', shape.limitY);
     setAttr(this.limitText, 'y', shape.limitY - 5);
-    setText(this.limitText, `limit ${duration(limit)}`);
+    setText(this.limitText, `limit ${setting(limit)}`);
     for (const { share, text } of this.ticks) setText(text, share ? duration(shape.top * share) : '0');
-    setText(this.from, `${duration((HISTORY - 1) * period)} ago`);
+    setText(this.from, `${setting((HISTORY - 1) * period)} ago`);
     setAttr(this.svg, 'aria-label', sentence(points, blank, limit));
     if (this.table.open) this.#rows(points, blank, period);
   }
@@ -53,7 +53,7 @@ export class LagChart {
   #rows(points, blank, period) {
     const rows = [];
     for (let k = HISTORY - 1; k >= blank; k--) {
-      rows.push(h('li', null, `${duration((HISTORY - 1 - k) * period).padStart(8)} ago   ${Number.isNaN(points[k]) ? 'unknown' : duration(points[k])}`));
+      rows.push(h('li', null, `${setting((HISTORY - 1 - k) * period).padStart(8)} ago   ${Number.isNaN(points[k]) ? 'unknown' : duration(points[k])}`));
     }
     replace(this.rows, rows);
   }
@@ -66,5 +66,5 @@ export function sentence(points, blank, limit) {
   if (known.length === 0) return 'Lag: no known value since this page was opened.';
   const over = known.filter((lag) => lag > limit).length;
   const gaps = seen.length - known.length;
-  return `Lag: now ${Number.isNaN(seen.at(-1)) ? 'unknown' : duration(seen.at(-1))}, between ${duration(Math.min(...known))} and ${duration(Math.max(...known))}; ${over} of ${known.length} points over the ${duration(limit)} limit, ${gaps} unknown.`;
+  return `Lag: now ${Number.isNaN(seen.at(-1)) ? 'unknown' : duration(seen.at(-1))}, between ${duration(Math.min(...known))} and ${duration(Math.max(...known))}; ${over} of ${known.length} points over the ${setting(limit)} limit, ${gaps} unknown.`;
 }

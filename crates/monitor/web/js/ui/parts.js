@@ -5,7 +5,7 @@
  * words and shapes; they never read the store.
  */
 import { h, icon, s, setAttr, setClass, setIcon, setText } from '../core/dom.js';
-import { duration, lagWords, num, percent, rough } from '../core/fmt.js';
+import { lagWords, num, percent, rough, setting } from '../core/fmt.js';
 import { LAGGING, STATES, VERDICT } from '../core/states.js';
 
 /** State as shape, colour and word. */
@@ -73,8 +73,8 @@ export function lagCell() {
 /** What belongs beside the figure: its age when it is frozen, else its share of the limit. */
 export function lagNote({ lag, tolerance, asOf, now, verdict }) {
   if (asOf) return `, as of ${rough(now - asOf)} ago`;
-  if (lag > tolerance) return verdict === VERDICT.at_most ? '' : ` over the ${duration(tolerance)} limit`;
-  return lag >= tolerance / 100 ? ` · ${percent(lag, tolerance)} of ${duration(tolerance)}` : '';
+  if (lag > tolerance) return verdict === VERDICT.at_most ? '' : ` over the ${setting(tolerance)} limit`;
+  return lag >= tolerance / 100 ? ` · ${percent(lag, tolerance)} of ${setting(tolerance)}` : '';
 }
 
 /** Connections in use. */

@@ -34,8 +34,11 @@ export function runFigures(stats) {
   const figures = [['inserted', '+', 'ins'], ['updated', '', 'upd'], ['deleted', '−', 'del'], ['failed', '', 'failed']];
   return figures
     .filter(([name]) => stats[name] != null && (name !== 'failed' || stats.failed > 0))
-    .map(([name, sign, word]) => ({ text: `${sign}${num(stats[name])}`, word, bad: name === 'failed' }));
+    .map(([name, sign, word]) => ({ text: signed(sign, stats[name]), word, long: name, bad: name === 'failed' }));
 }
+
+/** `+3`, `−1`, but a plain `0`: nothing has no direction. */
+export const signed = (sign, count) => `${count === 0 ? '' : sign}${num(count)}`;
 
 /** How long the last run took, in words, or ''. */
 export const runTook = (stats) => (stats?.durationMs == null ? '' : duration(stats.durationMs));

@@ -86,7 +86,7 @@ export class TopologyTree {
     setClass(el, 'tr tr-2');
     show(parts.badge.el, false);
     link(parts, href(['rules', rules[r].name]), ruleName(rules[r].name));
-    setText(parts.note, `rule ${arrow(rules[r])} ${projectName(this.table.projects[to].name)} · ${rules[r].mode ?? ''}`);
+    setText(parts.note, `rule ${arrow(rules[r])} \u2068${projectName(this.table.projects[to].name)}\u2069 · ${rules[r].mode ?? ''}`);
   }
 
   close() {

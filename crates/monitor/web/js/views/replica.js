@@ -3,7 +3,7 @@
  */
 import { freeText, projectName, replicaName } from '../core/anon.js';
 import { h, icon, replace, setText, show } from '../core/dom.js';
-import { ago, dateTime, duration, lagWords, num, percent } from '../core/fmt.js';
+import { ago, dateTime, lagWords, num, percent, setting } from '../core/fmt.js';
 import { utc } from '../core/prefs.js';
 import { href } from '../core/router.js';
 import { VERDICT } from '../core/states.js';
@@ -47,8 +47,8 @@ class ReplicaDetail {
       h('div', { class: 'tiles' }, Object.values(this.tiles).map((own) => own.el)),
       h('div', { class: 'grid2' }, card('h-lag', 'Lag since this page was opened', h('div', null, this.chart.el, this.noChart)), card('h-facts', 'Facts', this.facts)),
       card('h-events', 'Events of this replica', this.events.el));
-    this.gone = missing('No such replica', `“${replicaName(name)}” is not declared in project “${projectName(project)}”. It may have been removed or renamed.`, h('a', { class: 'btn primary', href: href(['replicas']) }, 'All replicas'));
-    replace(this.el, this.store.world.table ? [] : h('p', { class: 'mid' }, 'Loading…'));
+    this.gone = missing('No such replica', ['“', h('span', null, replicaName(name)), '” is not declared in project “', h('span', null, projectName(project)), '”. It may have been removed or renamed.'], h('a', { class: 'btn primary', href: href(['replicas']) }, 'All replicas'));
+    replace(this.el);
   }
 
   /** @param {import('../core/store.js').Changes} changes @param {import('../core/store.js').World} world */
@@ -74,12 +74,12 @@ class ReplicaDetail {
     this.badge.set(table.shown[i]);
     setText(this.why, why(table, i, now));
     show(this.why, this.why.textContent !== '');
-    const note = text.startsWith('—') ? freeText(table.reason.get(i) ?? '') : lagNote(lag).replace(/^[ ,·]+/, '') || `limit ${duration(lag.tolerance)}`;
+    const note = text.startsWith('—') ? freeText(table.reason.get(i) ?? '') : lagNote(lag).replace(/^[ ,·]+/, '') || `limit ${setting(lag.tolerance)}`;
     this.tiles.lag.set(text, note);
     const used = table.used[i];
     const max = table.poolMax[i];
     this.tiles.pool.set(Number.isNaN(used) ? '— unknown' : max > 0 ? `${num(used)} / ${num(max)}` : num(used), Number.isNaN(used) ? 'nothing reports it' : [max > 0 && `${percent(used, max)} in use`, !Number.isNaN(table.idle[i]) && `${num(table.idle[i])} idle`].filter(Boolean).join(', '));
-    this.tiles.seen.set(ago(table.seen[i], now).replace(' ago', ''), Number.isNaN(table.seen[i]) ? 'it has never answered' : `ago, asked every ${duration(meta.pollMs ?? 2000)}`);
+    this.tiles.seen.set(ago(table.seen[i], now).replace(' ago', ''), Number.isNaN(table.seen[i]) ? 'it has never answered' : `ago, asked every ${setting(meta.pollMs ?? 2000)}`);
     const master = table.master[i] === 1;
     this.tiles.role.set(master ? 'master' : 'slave', master ? 'the source of its project' : this.#masterWords(table, i));
   }
@@ -111,7 +111,7 @@ class ReplicaDetail {
       ['Reads', span.routing && `routed ${span.routing}`],
       ['Lag is', `${VERDICT_WORDS[table.verdict[i]]}${asOf ? `, as of ${dateTime(asOf, utc())}` : ''}`],
       ['Reason', reason && freeText(reason)],
-      ['Lag limit', table.master[i] ? null : duration(table.tolerance[i])],
+      ['Lag limit', table.master[i] ? null : setting(table.tolerance[i])],
       ['Pool', poolWords(table, i)],
       ['Last seen', Number.isNaN(table.seen[i]) ? 'never' : dateTime(table.seen[i], utc())],
       ['Problem', table.problem.has(i) ? freeText(table.problem.get(i)) : null],

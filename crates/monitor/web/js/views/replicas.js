@@ -7,7 +7,7 @@
 import { projectName } from '../core/anon.js';
 import { ORDERS, filterRows, layLines, sortRows, statesIn } from '../core/arrange.js';
 import { h, icon, setAttr, setText, show } from '../core/dom.js';
-import { duration, num } from '../core/fmt.js';
+import { num, setting } from '../core/fmt.js';
 import { STATES } from '../core/states.js';
 import { sampleEvery } from '../core/store.js';
 import { HISTORY } from '../core/table.js';
@@ -130,7 +130,7 @@ class Replicas {
     if (!table) return;
     if (changes.structure || table !== this.seenTable) {
       this.seenTable = table;
-      setText(this.span, `Last ${duration(HISTORY * sampleEvery(world.meta))}`);
+      setText(this.span, `Last ${setting(HISTORY * sampleEvery(world.meta))}`);
       this.#controls();
       this.#arrange();
       return;

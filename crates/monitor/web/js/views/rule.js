@@ -27,8 +27,8 @@ class RuleDetail {
     this.run = h('div', { class: 'body stack' });
     this.content = h('div', { class: 'stack' }, trail([['Rules', href(['rules'])], [ruleName(name), null]]), this.head,
       h('div', { class: 'grid2' }, card('h-run', 'Last run', this.run), card('h-facts', 'Facts', this.facts)), card('h-events', 'Events of this rule', this.events.el));
-    this.gone = missing('No such rule', `“${ruleName(name)}” is not declared. It may have been removed or renamed.`, h('a', { class: 'btn primary', href: href(['rules']) }, 'All rules'));
-    replace(this.el, this.store.world.table ? [] : h('p', { class: 'mid' }, 'Loading…'));
+    this.gone = missing('No such rule', ['“', h('span', null, ruleName(name)), '” is not declared. It may have been removed or renamed.'], h('a', { class: 'btn primary', href: href(['rules']) }, 'All rules'));
+    replace(this.el);
     this.found = null;
   }
 
@@ -69,7 +69,7 @@ class RuleDetail {
     if (!stats) return h('p', { class: 'mid' }, 'No run has been reported. That is not the same as a run that moved nothing.');
     const at = lastRun(rule);
     return [
-      h('div', { class: 'tiles' }, runFigures(stats).map(({ text, word, bad }) => h('div', { class: 'tile' }, h('span', { class: `k ${bad ? 't-bad' : 'mid'}` }, word), h('span', { class: 'v' }, text)))),
+      h('div', { class: 'tiles' }, runFigures(stats).map(({ text, long, bad }) => h('div', { class: 'tile' }, h('span', { class: `k ${bad ? 't-bad' : 'mid'}` }, long), h('span', { class: 'v' }, text)))),
       h('p', { class: 'sm dim' }, [Number.isNaN(at) ? 'time not told' : `${dateTime(at, utc())} (${ago(at, now)})`, runTook(stats) && `took ${runTook(stats)}`].filter(Boolean).join(' · ')),
       stats.lastError ? h('p', { class: 't-bad wrap' }, freeText(stats.lastError)) : null,
       stats.details?.length ? perCollection(stats.details) : null,

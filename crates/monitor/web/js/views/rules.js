@@ -108,7 +108,8 @@ function newRow() {
   const name = h('b');
   const link = h('a', null, name);
   const collections = h('span', { class: 'xs dim sub trunc' });
-  const flow = h('span', { class: 'sub trunc' });
+  const [source, between, target] = [h('span'), h('span'), h('span')];
+  const flow = h('span', { class: 'sub trunc' }, source, between, target);
   const trouble = h('span', { class: 'xs sub trunc' });
   const mode = h('span', { class: 'badge plain' });
   const figures = h('span', { class: 'sub trunc' });
@@ -125,7 +126,9 @@ function newRow() {
     setAttr(link, 'href', href(['rules', rule.name]));
     setAttr(link, 'title', ruleName(rule.name));
     setText(collections, rule.collections?.length ? freeText(rule.collections.join(', ')) : 'every collection');
-    setText(flow, `${projectName(rule.source)} ${arrow(rule)} ${projectName(rule.target)}`);
+    setText(source, projectName(rule.source));
+    setText(between, ` ${arrow(rule)} `);
+    setText(target, projectName(rule.target));
     setText(trouble, freeText(rule.problem ?? rule.lastStats?.lastError ?? ''));
     setClass(trouble, `xs sub trunc ${rule.problem ? 't-warn' : 't-bad'}`);
     setText(mode, rule.mode ?? '—');

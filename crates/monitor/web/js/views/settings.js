@@ -3,7 +3,7 @@
  */
 import { freeText } from '../core/anon.js';
 import { h, replace } from '../core/dom.js';
-import { duration, plural } from '../core/fmt.js';
+import { plural, setting } from '../core/fmt.js';
 import { prefs, setPref } from '../core/prefs.js';
 import { keyList } from '../ui/help.js';
 import { card, facts, select } from '../ui/parts.js';
@@ -49,7 +49,7 @@ class Settings {
       ['Version', meta.version],
       ['Source', [meta.source?.kind, freeText(meta.source?.label ?? '')].filter(Boolean).join(': ')],
       ['Measures lag', meta.capabilities?.measuresLag === false ? 'no' : 'yes'],
-      ['Asked every', meta.pollMs ? duration(meta.pollMs) : null],
+      ['Asked every', meta.pollMs ? setting(meta.pollMs) : null],
       ['Watches', `${plural(table.size, 'replica')}, ${plural(rules.length, 'rule')}`],
       ['Connection', globalThis.SharedWorker ? 'one for all tabs of this browser' : 'one per tab; closed while the tab is hidden'],
     ]));
