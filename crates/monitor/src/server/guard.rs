@@ -54,7 +54,7 @@ pub(super) async fn guard(State(site): State<Arc<Site>>, mut request: Request, n
         Some(identity) => {
             request.extensions_mut().insert(identity);
         }
-        None if !site.access.reads_open => return unauthorized(),
+        None if !site.access.reads_open => return unauthorized(request.headers()),
         // Only an open monitor can be reached by rebinding a name: a page on another site holds no token.
         None => {
             if let Some(refusal) = foreign_host(&site, request.headers()) {
@@ -76,12 +76,20 @@ async fn within(limit: Duration, answer: impl Future<Output = Response>) -> Resp
         .unwrap_or_else(|_| late())
 }
 
-fn unauthorized() -> Response {
+/// Programs get the one word that they know; a person who opens the page is told what to do.
+fn unauthorized(asked: &HeaderMap) -> Response {
+    let opened = asked.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
+    let text = match opened {
+        true => {
+            "unauthorized: this monitor needs a token. Open its address once with ?token=YOUR-TOKEN at the end."
+        }
+        false => "unauthorized",
+    };
     let headers = [
         (header::WWW_AUTHENTICATE, "Bearer"),
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
     ];
-    (StatusCode::UNAUTHORIZED, headers, "unauthorized").into_response()
+    (StatusCode::UNAUTHORIZED, headers, text).into_response()
 }
 
 fn shown(headers: &HeaderMap, uri: &Uri) -> Shown {

@@ -38,6 +38,11 @@ fn without_a_token_there_is_only_401() {
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
         }
     }
+    let opened = monitor.request("GET", "/", &[("Sec-Fetch-Mode", "navigate")], "");
+    assert!(
+        opened.status == 401 && opened.text().contains("?token="),
+        "{opened:?}"
+    );
     assert_eq!(monitor.get("/healthz").status, 200);
     assert_eq!(monitor.get("/readyz").status, 200);
 }
