@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DESKTOP, PHONE, SCREENS, axe, browser, drawn, fleet, folder, go, monitor, open, shows, sideways } from './support.mjs';
+import { DESKTOP, PHONE, SCREENS, axe, browser, closeAll, drawn, fleet, folder, go, monitor, open, shows, sideways } from './support.mjs';
 
 let context;
 let app;
@@ -14,10 +14,7 @@ before(async () => {
   context = await browser();
   app = await fleet({ replicas: 120, change: 20, every: 1000 });
 });
-after(async () => {
-  await context?.close();
-  await app?.stop();
-});
+after(closeAll);
 
 /** Runs axe in both themes. */
 async function clean(page, what) {

@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DESKTOP, PHONE, SCREENS, browser, drawn, fleet, folder, go, monitor, open, shows, sideways } from './support.mjs';
+import { DESKTOP, PHONE, SCREENS, browser, closeAll, drawn, fleet, folder, go, monitor, open, shows, sideways } from './support.mjs';
 
 let context;
 before(async () => (context = await browser()));
-after(() => context?.close());
+after(closeAll);
 
 const LONG = 'x'.repeat(300);
 const NAMES = {

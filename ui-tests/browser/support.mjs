@@ -38,21 +38,38 @@ function program(variable, path) {
  * @typedef {object} Server
  * @property {string} url with a slash at the end
  * @property {number} port
+ * @property {number} pid
  * @property {() => Promise<void>} stop
  */
+
+/** What was opened and not closed yet, newest last. @type {Set<() => Promise<void>>} */
+const opened = new Set();
+
+/** Closes what a test left open, however it ended: `after(closeAll)` in every file. */
+export async function closeAll() {
+  for (const close of [...opened].reverse()) await close();
+}
+
+/** @template {() => Promise<void>} T @param {T} close */
+function closing(close) {
+  const release = async () => {
+    if (opened.delete(release)) await close();
+  };
+  opened.add(release);
+  return release;
+}
 
 /** Starts a program and waits for the address it prints. @returns {Promise<Server>} */
 async function start(command, args) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, MONITOR_LOG: 'off' } });
   const ended = once(child, 'exit');
-  const stop = async () => {
+  const stop = closing(async () => {
     child.kill();
     await ended;
-  };
-  process.once('exit', () => child.kill('SIGKILL'));
+  });
   for await (const line of createInterface({ input: child.stdout })) {
     const url = /(https?:\/\/\S+\/)/.exec(line)?.[1];
-    if (url) return { url, port: Number(new URL(url).port), stop };
+    if (url) return { url, port: Number(new URL(url).port), stop, pid: child.pid };
   }
   throw new Error(`${command} ${args.join(' ')} ended before it printed its address`);
 }
@@ -66,16 +83,18 @@ export const fleet = (options = {}) => start(program('RM_FLEET', 'examples/fleet
 /** The monitor itself, on a tree file. */
 export const monitor = (tree, options = {}) => start(program('RM_BIN', 'replica-monitor'), flags({ tree, port: 0, poll: 500, ...options }));
 
-/** A folder that is gone when the test file ends. */
+/** A folder of its own, gone in the end. */
 export function folder() {
   const path = mkdtempSync(join(tmpdir(), 'replica-monitor-ui-'));
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
+  closing(async () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
   return path;
 }
 
 /** A browser with a profile of its own: no cookie, no preference, no cache. */
-export function browser(options = {}) {
-  return chromium.launchPersistentContext(folder(), { executablePath: process.env.CHROMIUM || '/usr/bin/chromium', headless: true, args: FLAGS, viewport: DESKTOP, timezoneId: 'UTC', ...options });
+export async function browser(options = {}) {
+  const context = await chromium.launchPersistentContext(folder(), { executablePath: process.env.CHROMIUM || '/usr/bin/chromium', headless: true, args: FLAGS, viewport: DESKTOP, timezoneId: 'UTC', ...options });
+  closing(() => context.close());
+  return context;
 }
 
 /**

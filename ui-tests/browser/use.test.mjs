@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { browser, drawn, fleet, go, open, shows } from './support.mjs';
+import { browser, closeAll, drawn, fleet, go, open, shows } from './support.mjs';
 
 let context;
 let app;
@@ -11,10 +11,7 @@ before(async () => {
   context = await browser();
   app = await fleet({ replicas: 300, change: 100, every: 300 });
 });
-after(async () => {
-  await context?.close();
-  await app?.stop();
-});
+after(closeAll);
 
 const hash = (page) => page.evaluate(() => location.hash);
 /** Waits until the address says so. */

@@ -40,6 +40,8 @@ test('ages follow the clock of the server, however ours is set', () => {
 test('frozen: the screen and its clock stand still, everything is counted, nothing is lost', () => {
   const { store: own, clock, told } = store();
   own.freeze();
+  assert.notEqual(own.world.table, own.live.table);
+  assert.equal(told.at(-1).changes.rows.size, 0, 'screens are handed the copy');
   const before = told.length;
   clock.now += 5000;
   own.delta({ t: 1_005_000, r: [[0, 3, 250]] });

@@ -143,6 +143,8 @@ export class Store {
     this.world = { ...this.live, table: table.clone(), rules: rules.slice(), log: log.clone() };
     this.frozenAt = this.serverNow();
     this.waiting = 0;
+    // Nothing changed, but who draws rows again later must draw them from the copy.
+    this.#tell(nothing());
   }
 
   resume() {
@@ -165,6 +167,10 @@ export class Store {
     if (this.frozen || this.hidden) return;
     const { changes } = this;
     this.changes = nothing();
+    this.#tell(changes);
+  }
+
+  #tell(changes) {
     const start = performance.now();
     this.last = start;
     for (const listener of this.listeners) listener(changes, this.world);

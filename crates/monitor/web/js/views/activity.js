@@ -63,10 +63,10 @@ class Activity {
 
   /** @param {import('../core/store.js').Changes} changes @param {import('../core/store.js').World} world */
   update(changes, { log, table }) {
-    const other = this.log !== log;
+    const first = !this.log;
     this.log = log;
     if (table && changes.structure) this.projects = table.projects.map(({ name }) => [name, projectName(name)]);
-    if (changes.log || other || changes.structure) this.#read(other || changes.structure);
+    if (changes.log || changes.structure || first) this.#read(changes.structure || first);
   }
 
   /** Takes in what came since the last time; all of it when the filter or the numbering changed. */

@@ -61,10 +61,12 @@ class ReplicaDetail {
       replace(this.el, found ? this.content : this.gone);
     }
     if (!found) return;
+    const other = this.table !== table;
+    this.table = table;
     const now = this.store.serverNow();
     if (changes.structure || changes.rows.has(i)) this.#facts(table, i, now);
     if (changes.structure || changes.rows.has(i) || changes.tick) this.#figures(table, i, now, meta);
-    if (changes.structure || changes.sample) this.#drawChart(table, i, meta);
+    if (changes.structure || changes.sample || other) this.#drawChart(table, i, meta);
     if (changes.structure || changes.log) this.events.update(log, changes.structure);
   }
 

@@ -128,8 +128,9 @@ class Replicas {
   update(changes, world) {
     const { table } = world;
     if (!table) return;
-    if (changes.structure || table !== this.seenTable) {
-      this.seenTable = table;
+    const first = !this.seenTable;
+    this.seenTable = table;
+    if (changes.structure || first) {
       setText(this.span, `Last ${setting(HISTORY * sampleEvery(world.meta))}`);
       this.#controls();
       this.#arrange();

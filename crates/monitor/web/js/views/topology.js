@@ -55,7 +55,7 @@ class Topology {
     this.table = table;
     this.rules = rules;
     if (rebuild) this.#build();
-    else if (changes.rows.size && this.asTree) this.tree.update(table, changes.rows);
+    else if (this.asTree) this.tree.update(table, changes.rows);
     else if (changes.rows.size) this.graph.update(table, changes.rows, this.store.serverNow());
   }
 
