@@ -1,8 +1,12 @@
 //! Addresses of databases: taken apart, and shown without what is secret in them.
 //!
 //! Tree files in the wild hold passwords with raw `@`, `:`, `/` and `%` in them, which RFC 3986 forbids,
-//! so no URL library reads them. [`mask`] works on any text, also on what [`Uri::parse`] refuses:
+//! so no URL library reads them. [`mask()`] works on any text, also on what [`Uri::parse`] refuses:
 //! where the two could disagree it hides more. Dialing is the engine's business.
+
+mod mask;
+
+pub use mask::mask;
 
 use crate::{Dialect, Secret};
 use percent_encoding::percent_decode_str;
@@ -221,63 +225,6 @@ fn decode(text: &str) -> String {
     percent_decode_str(text)
         .decode_utf8()
         .map_or_else(|_| text.to_owned(), |decoded| decoded.into_owned())
-}
-
-/// Any address with everything secret in it replaced by [`MASK`].
-///
-/// Hidden are: whatever stands between the user's `:` and the last `@` (also one in the query: that may
-/// belong to a raw password), and the values of options whose name speaks of a secret, in `a=b&…`,
-/// `a=b;…` and JDBC forms.
-pub fn mask(text: &str) -> String {
-    let (scheme, rest) = match text.find("://") {
-        Some(at) => text.split_at(at + 3),
-        None => ("", text),
-    };
-    let masked = match (scheme, rest.rfind('@')) {
-        ("", _) | (_, None) => rest.to_owned(),
-        (_, Some(at)) => match rest[..at].find(':') {
-            Some(colon) => format!("{}:{MASK}{}", &rest[..colon], &rest[at..]),
-            // A user alone; but what looks like one may be a password's end, so only a plain name is shown.
-            None if rest[..at]
-                .chars()
-                .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) =>
-            {
-                rest.to_owned()
-            }
-            None => format!("{MASK}{}", &rest[at..]),
-        },
-    };
-    format!("{scheme}{}", mask_options(&masked))
-}
-
-/// Masks `password=…` and its kin up to the next separator.
-fn mask_options(text: &str) -> String {
-    const SECRET_WORDS: [&str; 7] = [
-        "pass",
-        "pwd",
-        "secret",
-        "token",
-        "credential",
-        "apikey",
-        "api_key",
-    ];
-    let mut masked = String::with_capacity(text.len());
-    for part in text.split_inclusive(['&', ';', '?', ' ']) {
-        let (body, separator) = match part.char_indices().next_back() {
-            Some((at, '&' | ';' | '?' | ' ')) => part.split_at(at),
-            _ => (part, ""),
-        };
-        let secret_name = body.split_once('=').filter(|(name, _)| {
-            let name = decode(name).to_ascii_lowercase();
-            SECRET_WORDS.iter().any(|word| name.contains(word))
-        });
-        match secret_name {
-            Some((name, value)) if !value.is_empty() => masked.extend([name, "=", MASK]),
-            _ => masked.push_str(body),
-        }
-        masked.push_str(separator);
-    }
-    masked
 }
 
 #[cfg(test)]

@@ -179,6 +179,46 @@ fn options_that_are_secret_are_hidden() {
     }
 }
 
+#[test]
+fn a_secret_is_hidden_to_its_end() {
+    for (text, masked) in [
+        // An @ in an option, or an option in a password: hidden is what either could be.
+        ("postgres://h:5432/db?x=1&password=@pw1", "postgres://h:***"),
+        ("postgres://h/db?password=pw1@pw1", "postgres://***"),
+        ("postgres://u:pw1;password=pw1@h/db", "postgres://u:***"),
+        (
+            "postgres://u:pw1?a=b@h/db?password=pw1&x=1",
+            "postgres://u:***@h/db?password=***&x=1",
+        ),
+        ("Server=h;Pwd=://pw1://h", "Server=h;Pwd=***"),
+        // A separator ends a value only where another option begins.
+        (
+            "postgres://h/db?password=pw1&pw1?pw1;pw1&x=1",
+            "postgres://h/db?password=***&x=1",
+        ),
+        (
+            "Server=h;Password=pw1 pw1&pw1;User Id=sa",
+            "Server=h;Password=***;User Id=sa",
+        ),
+        (
+            "host=h password = 'pw1 x=pw1' dbname=d",
+            "host=h password = *** dbname=d",
+        ),
+        (
+            "Server=h;Pwd={pw1;x=pw1}};x};Encrypt=no;",
+            "Server=h;Pwd=***;Encrypt=no;",
+        ),
+        ("Server=h;Pwd=\"pw1;x=pw1", "Server=h;Pwd=***"),
+        // No `://`, and yet a login; but a path is a path.
+        ("app:pw1@h/db", "app:***@h/db"),
+        ("jdbc:oracle:thin:scott/pw1@//h:1521/db", "jdbc:***@//h:1521/db"),
+        ("/srv/a:b@c.db", "/srv/a:b@c.db"),
+        ("C:\\a@b.db", "C:\\a@b.db"),
+    ] {
+        assert_eq!(mask(text), masked);
+    }
+}
+
 proptest! {
     #[test]
     fn no_password_survives_masking(
