@@ -47,9 +47,9 @@ pub fn parse(bytes: &[u8], file: &str) -> Parsed {
                 problems: vec![place],
             }
         }
-        Ok(text) => {
-            let text = comments::blank(text);
-            let mut reader = Reader::new(&text, file);
+        Ok(written) => {
+            let text = comments::blank(written);
+            let mut reader = Reader::new(&text, written, file);
             let tree = reader.tree();
             Parsed {
                 tree,
@@ -127,7 +127,10 @@ impl<'p> Path<'p> {
 
 /// Walks the text and collects problems.
 struct Reader<'t> {
+    /// Without comments.
     text: &'t str,
+    /// With comments: in here a character of a comment counts as one column, however many bytes it has.
+    written: &'t str,
     file: Name,
     problems: Vec<Problem>,
     /// Problems beyond [`MAX_PROBLEMS`].
@@ -141,9 +144,10 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    fn new(text: &'t str, file: Name) -> Self {
+    fn new(text: &'t str, written: &'t str, file: Name) -> Self {
         Self {
             text,
+            written,
             file,
             problems: Vec::new(),
             uncounted: 0,
@@ -488,7 +492,7 @@ impl<'t> Reader<'t> {
             .take(error.line().saturating_sub(1))
             .map(str::len)
             .sum::<usize>();
-        let (line, column) = position(self.text, line_start + error.column().saturating_sub(1));
+        let (line, column) = position(self.written, line_start + error.column().saturating_sub(1));
         let place = Problem {
             file: Some(self.file.clone()),
             line: Some(line),
@@ -521,7 +525,7 @@ impl<'t> Reader<'t> {
             self.uncounted += 1;
             return;
         }
-        let place = value.map(|value| position(self.text, self.offset(value)));
+        let place = value.map(|value| position(self.written, self.offset(value)));
         self.problems.push(Problem {
             severity,
             message: message.to_owned(),

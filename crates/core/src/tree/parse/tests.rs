@@ -140,6 +140,10 @@ fn problems_read_well() {
             "t.json:1:33: stands twice; the last one counts (at replicas)",
         ),
         (
+            r#"{"replicas": /* où, 東 */ 5}"#,
+            "t.json:1:26: must be an object, but is a number (at replicas)",
+        ),
+        (
             r#"{"rules":{"r":{"source":"p","target":"p"}},"replicas":{"p":{}}}"#,
             "t.json:1:15: has no `mode` (at rules.r)",
         ),
