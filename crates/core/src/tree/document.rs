@@ -4,7 +4,7 @@
 //! forms such as `5e3`. Writing the file to disk is the monitor's business.
 
 use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+use jsonc_parser::cst::{CstInputValue, CstObject, CstObjectProp, CstRootNode};
 use serde_json::Value;
 use std::fmt;
 
@@ -78,12 +78,12 @@ impl Document {
             .object_value_or_create()
             .ok_or_else(|| not_an_object("the file"))?;
         for parent in parents {
-            object = match object.get(parent) {
+            object = match entries(&object, parent).pop() {
                 Some(entry) => entry.object_value().ok_or_else(|| not_an_object(parent))?,
                 None => append_object(&object, parent)?,
             };
         }
-        match object.get(key) {
+        match entries(&object, key).pop() {
             Some(entry) => entry.set_value(input(value)),
             None => {
                 object.append(key, input(value));
@@ -100,16 +100,22 @@ impl Document {
         let object = parents
             .iter()
             .try_fold(self.root.object_value(), |object, parent| {
-                object?.get(parent).map(|entry| entry.object_value())
+                entries(&object?, parent).pop().map(|entry| entry.object_value())
             });
-        match object.flatten().and_then(|object| object.get(key)) {
-            Some(entry) => {
-                entry.remove();
-                true
-            }
-            None => false,
-        }
+        let found = object.flatten().map(|object| entries(&object, key));
+        let found = found.unwrap_or_default();
+        let removed = !found.is_empty();
+        // Every one of them: were only the last removed, the one before it would count.
+        found.into_iter().for_each(CstObjectProp::remove);
+        removed
     }
+}
+
+/// The entries called `key`. Of several the last one counts, as it does to whoever reads the tree.
+fn entries(object: &CstObject, key: &str) -> Vec<CstObjectProp> {
+    let mut entries = object.properties();
+    entries.retain(|entry| entry.decoded_name().is_some_and(|name| name == key));
+    entries
 }
 
 fn append_object(object: &CstObject, key: &str) -> Result<CstObject, EditError> {
@@ -222,6 +228,17 @@ mod tests {
             assert!(document.remove(&["replicas", name]));
             assert!(!document.text().contains("\"pool\""));
         }
+    }
+
+    #[test]
+    fn of_entries_of_one_name_the_one_that_counts_is_edited() {
+        let twice = r#"{"p": {"a": 1, "b": 2, "\u0061": 3}, "p": {"a": 4, "b": 5, "\u0061": 9}}"#;
+        let document = Document::parse(twice).unwrap();
+        document.set(&["p", "a"], &json!(7)).unwrap();
+        assert_eq!(document.text(), twice.replace('9', "7"));
+        assert!(document.remove(&["p", "a"]) && !document.remove(&["p", "a"]));
+        let left = r#"{"p": {"a": 1, "b": 2, "\u0061": 3}, "p": { "b": 5}}"#;
+        assert_eq!(document.text(), left);
     }
 
     #[test]
