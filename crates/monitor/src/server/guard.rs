@@ -155,12 +155,8 @@ pub(super) fn operator<'r>(
 ) -> Result<&'r Identity, &'static str> {
     let refuse = Err;
     debug_assert!(!method.is_safe(), "a GET never writes");
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(origin) = text(header::ORIGIN) {
-        let authority = origin.split_once("://").map(|(_, authority)| authority);
-        if authority.is_none() || authority != text(header::HOST) {
-            return refuse("requests from another origin may not write");
-        }
+    if headers.contains_key(header::ORIGIN) && !is_own_origin(headers) {
+        return refuse("requests from another origin may not write");
     }
     match identity {
         None => refuse("this needs the operator role: send the operator token as Authorization: Bearer"),
@@ -172,9 +168,39 @@ pub(super) fn operator<'r>(
     }
 }
 
+/// Whether the page that asks came from here. An origin that cannot be read did not.
+fn is_own_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let authority = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));
+    authority.is_some_and(|(_, authority)| Some(authority) == text(header::HOST))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_own_origin_is_the_own_origin() {
+        let is_own = |origin: &[u8]| {
+            let headers = [(header::HOST, &b"h:80"[..]), (header::ORIGIN, origin)];
+            is_own_origin(
+                &headers
+                    .map(|(name, value)| (name, value.try_into().unwrap()))
+                    .into_iter()
+                    .collect(),
+            )
+        };
+        assert!(is_own(b"http://h:80"));
+        for other in [
+            &b"null"[..],
+            b"",
+            b"http://h",
+            b"http://evil.example",
+            b"http\xff://h:80",
+        ] {
+            assert!(!is_own(other), "{other:?}");
+        }
+    }
 
     #[test]
     fn hosts_are_taken_apart() {
