@@ -18,6 +18,8 @@ use std::sync::Arc;
 const MAX_EVENTS: usize = 1000;
 /// The longest `type`.
 const MAX_TYPE: usize = 100;
+/// The deepest nesting of one event. Readers have limits, too, and an answer holds events in lists.
+const MAX_DEPTH: usize = 64;
 
 /// Tells one event, or a list of up to 1 000: `{"type": "…", …}`. Needs the operator's token.
 #[utoipa::path(post, path = "/api/events",
@@ -70,10 +72,22 @@ fn parse(body: &[u8], now: i64) -> Result<Vec<Event>, String> {
         return Err(format!("send 1 to {MAX_EVENTS} events"));
     }
     let event = |(at, item): (usize, Value)| match item {
+        item if depth(&item) > MAX_DEPTH => {
+            Err(format!("event {at}: is nested more than {MAX_DEPTH} levels deep"))
+        }
         Value::Object(fields) => one(fields, now).map_err(|why| format!("event {at}: {why}")),
         _ => Err(format!("event {at}: must be an object")),
     };
     items.into_iter().enumerate().map(event).collect()
+}
+
+/// How deep lists and objects nest. The parser has bounded that, so recursion is safe.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
 }
 
 fn one(mut fields: Map<String, Value>, now: i64) -> Result<Event, String> {
@@ -104,6 +118,16 @@ mod tests {
             let why = parse(body.as_bytes(), 7).unwrap_err();
             assert!(why.starts_with(want), "{why}");
         }
+        let nested = |levels| {
+            format!(
+                r#"{{"type":"a","x":{}1{}}}"#,
+                "[".repeat(levels),
+                "]".repeat(levels)
+            )
+        };
+        assert!(parse(nested(MAX_DEPTH - 1).as_bytes(), 7).is_ok());
+        let why = parse(nested(MAX_DEPTH).as_bytes(), 7).unwrap_err();
+        assert_eq!(why, "event 0: is nested more than 64 levels deep");
         let told = parse(br#"{"type":"deploy","version":"1.2"}"#, 7).unwrap();
         assert_eq!(told[0].ts, 7);
     }
