@@ -29,6 +29,9 @@ mod body;
 pub mod cli;
 mod clock;
 mod config;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod hub;
 mod live;
