@@ -1,4 +1,4 @@
-//! The developers' commands: `cargo x check | test | tidy`.
+//! The developers' commands: `cargo x check | test | tidy | bench`.
 //!
 //! One file for each. Nothing of the product is here.
 
@@ -8,6 +8,7 @@
     reason = "these commands talk to whoever started them"
 )]
 
+mod bench;
 mod check;
 mod debian;
 mod report;
@@ -39,6 +40,11 @@ static COMMANDS: &[Command] = &[
         name: "tidy",
         purpose: "the house rules alone",
         run: tidy::tidy,
+    },
+    Command {
+        name: "bench",
+        purpose: "what it costs, beside a baseline in the same run",
+        run: bench::bench,
     },
 ];
 

@@ -1,0 +1,121 @@
+//! `cargo x bench`: what the monitor costs, beside a baseline in the same run where there is one.
+//!
+//! Figures are printed and never asserted: machines are noisy. docs/PERFORMANCE.md holds the last ones.
+
+mod hostile;
+mod http;
+mod poll;
+mod seen;
+mod server;
+mod sse;
+mod start;
+mod table;
+mod tree;
+
+use crate::run::{command, root, run};
+use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+struct Bench {
+    name: &'static str,
+    purpose: &'static str,
+    run: fn(&Options) -> Result<()>,
+}
+
+static BENCHES: &[Bench] = &[
+    Bench {
+        name: "http",
+        purpose: "requests a second, beside nginx serving the same bytes",
+        run: http::bench,
+    },
+    Bench {
+        name: "sse",
+        purpose: "deliveries of events, beside the least code there can be",
+        run: sse::bench,
+    },
+    Bench {
+        name: "start",
+        purpose: "from nothing to the first answer, and idle memory",
+        run: start::bench,
+    },
+    Bench {
+        name: "poll",
+        purpose: "CPU of a poll that finds nothing changed, and memory",
+        run: poll::bench,
+    },
+    Bench {
+        name: "seen",
+        purpose: "from the last write of the tree file to its being visible",
+        run: seen::bench,
+    },
+    Bench {
+        name: "hostile",
+        purpose: "how a healthy client fares among 17 000 bad ones",
+        run: hostile::bench,
+    },
+];
+
+/// What every bench may be told.
+struct Options {
+    /// How long each measurement lasts, in seconds.
+    secs: Option<u64>,
+}
+
+pub(crate) fn bench(words: &[String]) -> Result<()> {
+    let (name, options) = read(words)?;
+    let wanted: Vec<&Bench> = BENCHES
+        .iter()
+        .filter(|bench| name == "all" || bench.name == name)
+        .collect();
+    if wanted.is_empty() {
+        let list: Vec<String> = BENCHES
+            .iter()
+            .map(|bench| format!("  {:8} {}", bench.name, bench.purpose))
+            .collect();
+        bail!(
+            "name one of these, or all; --secs N sets how long it measures\n{}",
+            list.join("\n")
+        );
+    }
+    for arguments in [
+        &[
+            "build",
+            "--release",
+            "-p",
+            "replica-monitor",
+            "--bins",
+            "--examples",
+        ][..],
+        &["build", "--release", "-p", "replica-loadgen"],
+    ] {
+        run(&mut command("cargo", arguments))?;
+    }
+    std::fs::create_dir_all(folder())?;
+    for bench in wanted {
+        println!("\n## {}: {}\n", bench.name, bench.purpose);
+        (bench.run)(&options)?;
+    }
+    Ok(())
+}
+
+fn read(words: &[String]) -> Result<(String, Options)> {
+    let (mut name, mut secs) = (String::new(), None);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--secs" => secs = words.next().and_then(|secs| secs.parse().ok()),
+            other => name = other.to_owned(),
+        }
+    }
+    Ok((name, Options { secs }))
+}
+
+/// Where the benches keep what they make.
+fn folder() -> PathBuf {
+    root().join("target/bench")
+}
+
+/// A program that was built for the benches.
+fn built(name: &str) -> PathBuf {
+    root().join("target/release").join(name)
+}
