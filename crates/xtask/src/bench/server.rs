@@ -19,7 +19,11 @@ pub(super) struct Server {
 impl Server {
     /// Starts `command`, whose first line ends in the URL that it serves.
     pub(super) fn start(command: &mut Command) -> Result<Self> {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
         let mut line = String::new();
         if let Some(out) = child.stdout.as_mut() {
             BufReader::new(out).read_line(&mut line)?;
