@@ -16,7 +16,7 @@ pub(super) fn blank(text: &str) -> Cow<'_, str> {
                 at = string_end(bytes, at);
                 continue;
             }
-            (b'/', Some(b'/')) => find(bytes, at, |rest| rest[0] == b'\n'),
+            (b'/', Some(b'/')) => find(bytes, at, |rest| matches!(rest[0], b'\n' | b'\r')),
             (b'/', Some(b'*')) => (find(bytes, at + 2, |rest| rest.starts_with(b"*/")) + 2).min(bytes.len()),
             _ => {
                 at += 1;
@@ -69,6 +69,14 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&blanked).unwrap();
         assert_eq!(value["a//b"], "/* no */ \" // no");
         assert!(matches!(blank("{\"uri\":\"postgres://h\"}"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_comment_ends_with_its_line_whatever_ends_the_line() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = format!("// a{end}{{}}");
+            assert_eq!(blank(&text), format!("    {end}{{}}"));
+        }
     }
 
     #[test]
