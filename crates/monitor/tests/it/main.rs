@@ -8,6 +8,7 @@
 
 mod cli;
 mod contract;
+mod garbage;
 mod library;
 mod scaffold;
 mod security;
