@@ -1,7 +1,7 @@
 //! Any body of `POST /api/events` is answered; what is accepted goes out as it came.
 
+use super::client::{self, messages};
 use super::house::{self, House, OPERATOR, RING, request};
-use super::sse_framing::{OnTheWire, messages};
 use axum::http::header::{AUTHORIZATION, HeaderName};
 use axum::http::{Method, StatusCode, Uri};
 use http_body::Body as _;
@@ -79,7 +79,7 @@ fn passed_on(house: &House, before: u64, events: Vec<Map<String, Value>>) {
             .eq(before + 1..=before + count + 1)
     );
     for ((seq, json), mut fields) in told.iter().zip(events) {
-        let read = OnTheWire::read(json);
+        let read = client::read(json);
         let ts = fields.get("ts").and_then(Value::as_i64).unwrap_or(read.ts);
         let kind = fields
             .remove("type")
@@ -87,7 +87,7 @@ fn passed_on(house: &House, before: u64, events: Vec<Map<String, Value>>) {
         let kind = kind.expect("a type");
         read.says(&Event::new(ts, EventKind::Custom { kind, fields }), *seq);
     }
-    let audit = OnTheWire::read(told.last().expect("the audit").1);
+    let audit = client::read(told.last().expect("the audit").1);
     assert_eq!(
         (&*audit.kind, &audit.fields["who"]),
         ("audit", &json!("operator"))

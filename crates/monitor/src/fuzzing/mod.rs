@@ -8,6 +8,7 @@
     reason = "panicking is how a fuzz target says what it found"
 )]
 
+mod client;
 mod events_body;
 mod house;
 mod query_token;
