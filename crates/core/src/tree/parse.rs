@@ -3,18 +3,19 @@
 //! Only what cannot be read as a JSON object at all is fatal (then the last good tree stays);
 //! anything else costs the entry or the field it stands in. Messages never quote a value: it may be a password.
 
-use super::json::{Entries, kind};
+mod problems;
+mod values;
+
+use self::problems::{Path, position};
+use self::values::Entry;
+use super::json::Entries;
 use super::{Tree, TreeProject, TreeReplica, Uri, comments};
 use crate::{
     ConflictResolution, Dialect, Name, PoolLimits, Problem, Role, Routing, Rule, RuleMode, Secret, Severity,
 };
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// The most problems that are located and kept; what is beyond is only counted.
-const MAX_PROBLEMS: usize = 100;
 
 /// Said of a replica whose password is only asterisks.
 const MASKED: &str =
@@ -80,51 +81,6 @@ fn readable(bytes: &[u8]) -> Result<&str, (usize, String)> {
     }
 }
 
-/// 1-based line and column (in characters) of a byte offset.
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..text.floor_char_boundary(offset.min(text.len()))];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    (line, before[line_start..].chars().count() + 1)
-}
-
-/// A place in the JSON, for problems.
-#[derive(Clone)]
-struct Path<'p> {
-    parent: Option<&'p Path<'p>>,
-    key: &'p str,
-}
-
-impl<'p> Path<'p> {
-    fn root(key: &'p str) -> Self {
-        Self { parent: None, key }
-    }
-
-    fn to(&'p self, key: &'p str) -> Self {
-        Self {
-            parent: Some(self),
-            key,
-        }
-    }
-
-    fn text(&self) -> String {
-        let before = self.parent.map(Path::text).unwrap_or_default();
-        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '*');
-        let mut short: String = self.key.chars().take(80).collect();
-        if short.len() < self.key.len() {
-            short.push('…');
-        }
-        match (
-            self.key.chars().all(plain) && !self.key.is_empty(),
-            before.is_empty(),
-        ) {
-            (true, true) => short,
-            (true, false) => format!("{before}.{short}"),
-            (false, _) => format!("{before}[{short:?}]"),
-        }
-    }
-}
-
 /// Walks the text and collects problems.
 struct Reader<'t> {
     /// Without comments.
@@ -175,7 +131,7 @@ impl<'t> Reader<'t> {
         Some(tree)
     }
 
-    fn sections(&mut self, top: Vec<(Cow<'t, str>, &'t RawValue)>) -> [Vec<Entry<'t>>; 3] {
+    fn sections(&mut self, top: Vec<Entry<'t>>) -> [Vec<Entry<'t>>; 3] {
         let names = ["replicas", "rules", "routing"];
         let mut sections = [Vec::new(), Vec::new(), Vec::new()];
         let mut seen = HashSet::new();
@@ -380,215 +336,6 @@ impl<'t> Reader<'t> {
             }
         }
     }
-
-    // Values of one kind, or a problem.
-
-    fn object(&mut self, value: &'t RawValue, path: &Path<'_>) -> Option<Vec<Entry<'t>>> {
-        let raw = value.get();
-        let entries = match serde_json::from_str::<Entries<'t>>(raw) {
-            Ok(Entries(entries)) => entries,
-            Err(error) if error.is_data() => return self.wrong(value, path, "an object"),
-            Err(_) => return self.error(value, path, "has a key that is not valid text"),
-        };
-        Some(self.without_duplicates(entries, path))
-    }
-
-    /// The last of several entries of the same name counts, at the place of the first.
-    fn without_duplicates(&mut self, entries: Vec<Entry<'t>>, path: &Path<'_>) -> Vec<Entry<'t>> {
-        if !has_duplicates(&entries) {
-            return entries;
-        }
-        let mut places: HashMap<Cow<'t, str>, usize> = HashMap::with_capacity(entries.len());
-        let mut unique: Vec<Entry<'t>> = Vec::with_capacity(entries.len());
-        for (key, value) in entries {
-            match places.get(&key) {
-                None => {
-                    places.insert(key.clone(), unique.len());
-                    unique.push((key, value));
-                }
-                Some(&place) => {
-                    self.warn(value, &path.to(&key), "stands twice; the last one counts");
-                    unique[place].1 = value;
-                }
-            }
-        }
-        unique
-    }
-
-    fn string(&mut self, value: &RawValue, path: &Path<'_>) -> Option<String> {
-        match serde_json::from_str(value.get()) {
-            Ok(text) => Some(text),
-            Err(error) if error.is_data() => self.wrong(value, path, "a text"),
-            Err(_) => self.error(value, path, "is not valid text"),
-        }
-    }
-
-    fn strings(&mut self, value: &'t RawValue, path: &Path<'_>) -> Vec<Name> {
-        let Ok(items) = serde_json::from_str::<Vec<&'t RawValue>>(value.get()) else {
-            self.wrong::<()>(value, path, "a list of texts");
-            return Vec::new();
-        };
-        items
-            .into_iter()
-            .filter_map(|item| self.string(item, path).map(Name::from))
-            .collect()
-    }
-
-    fn boolean(&mut self, value: &RawValue, path: &Path<'_>) -> Option<bool> {
-        serde_json::from_str(value.get())
-            .ok()
-            .or_else(|| self.wrong(value, path, "true or false"))
-    }
-
-    /// A whole number of at least 0, in whatever form it is written (`5000`, `5e3`, `5000.0`).
-    fn whole(&mut self, value: &RawValue, path: &Path<'_>, unit: &str) -> Option<u64> {
-        let number: Option<f64> = serde_json::from_str(value.get()).ok();
-        match number {
-            // 2^53: up to there an f64 holds every whole number.
-            Some(number) if number >= 0.0 && number.fract() == 0.0 && number <= 9_007_199_254_740_992.0 => {
-                Some(number as u64)
-            }
-            _ if kind(value.get()) == "a number" => self.error(
-                value,
-                path,
-                &format!("must be a whole number of {unit}, 0 or more"),
-            ),
-            _ => self.wrong(value, path, &format!("a number of {unit}")),
-        }
-    }
-
-    fn word<T>(
-        &mut self,
-        value: &RawValue,
-        path: &Path<'_>,
-        words: &str,
-        of: fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        match serde_json::from_str::<String>(value.get()) {
-            Ok(text) => of(&text).or_else(|| self.error(value, path, &format!("must be {words}"))),
-            Err(_) => self.error(
-                value,
-                path,
-                &format!("must be {words}, but is {}", kind(value.get())),
-            ),
-        }
-    }
-
-    // Problems.
-
-    fn fatal(&mut self, error: &serde_json::Error) {
-        let message = match error.classify() {
-            serde_json::error::Category::Data => format!("must be an object, but is {}", kind(self.text)),
-            serde_json::error::Category::Eof => "ends in the middle; it may be half-written".to_owned(),
-            // The position is told in fields of its own; the rest of serde_json's syntax messages is fixed text.
-            _ => format!(
-                "is not JSON: {}",
-                error.to_string().split(" at line ").next().unwrap_or_default()
-            ),
-        };
-        let line_start = self
-            .text
-            .split_inclusive('\n')
-            .take(error.line().saturating_sub(1))
-            .map(str::len)
-            .sum::<usize>();
-        let (line, column) = position(self.written, line_start + error.column().saturating_sub(1));
-        let place = Problem {
-            file: Some(self.file.clone()),
-            line: Some(line),
-            column: Some(column),
-            ..Problem::error(message)
-        };
-        self.problems.push(place);
-    }
-
-    fn wrong<T>(&mut self, value: &RawValue, path: &Path<'_>, wanted: &str) -> Option<T> {
-        self.error(
-            value,
-            path,
-            &format!("must be {wanted}, but is {}", kind(value.get())),
-        )
-    }
-
-    fn error<T>(&mut self, value: &RawValue, path: &Path<'_>, message: &str) -> Option<T> {
-        self.note(Severity::Error, Some(value), path, message);
-        None
-    }
-
-    fn warn(&mut self, value: &RawValue, path: &Path<'_>, message: &str) {
-        self.note(Severity::Warning, Some(value), path, message);
-    }
-
-    fn note(&mut self, severity: Severity, value: Option<&RawValue>, path: &Path<'_>, message: &str) {
-        self.errors += usize::from(severity == Severity::Error);
-        if self.problems.len() == MAX_PROBLEMS {
-            self.uncounted += 1;
-            return;
-        }
-        let place = value.map(|value| position(self.written, self.offset(value)));
-        self.problems.push(Problem {
-            severity,
-            message: message.to_owned(),
-            file: Some(self.file.clone()),
-            line: place.map(|(line, _)| line),
-            column: place.map(|(_, column)| column),
-            path: Some(path.text()),
-        });
-    }
-
-    /// Where a raw value starts in the text: it is a slice of it.
-    fn offset(&self, value: &RawValue) -> usize {
-        value
-            .get()
-            .as_ptr()
-            .addr()
-            .saturating_sub(self.text.as_ptr().addr())
-    }
-
-    fn into_problems(mut self) -> Vec<Problem> {
-        let mut summary = |severity, message: String| {
-            let file = Some(self.file.clone());
-            self.problems.push(Problem {
-                severity,
-                file,
-                ..Problem::error(message)
-            });
-        };
-        if self.uncounted > 0 {
-            summary(
-                Severity::Error,
-                format!("has {} more problems like these", self.uncounted),
-            );
-        }
-        if self.masked > 0 {
-            let replicas = if self.masked == 1 {
-                "replica has"
-            } else {
-                "replicas have"
-            };
-            let message = format!(
-                "{} {replicas} a masked password (***) and cannot be connected to",
-                self.masked
-            );
-            summary(Severity::Warning, message);
-        }
-        self.problems
-    }
-}
-
-/// A key and its raw value.
-type Entry<'t> = (Cow<'t, str>, &'t RawValue);
-
-fn has_duplicates(entries: &[Entry<'_>]) -> bool {
-    // A replica has a handful of fields, and there may be 100 000 of them: no hashing for those.
-    if entries.len() <= 12 {
-        return entries
-            .iter()
-            .enumerate()
-            .any(|(at, (key, _))| entries[..at].iter().any(|(before, _)| before == key));
-    }
-    let mut seen = HashSet::with_capacity(entries.len());
-    !entries.iter().all(|(key, _)| seen.insert(key))
 }
 
 #[cfg(test)]

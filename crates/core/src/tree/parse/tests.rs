@@ -1,5 +1,6 @@
 //! Trees as people write them, and what they get to read when something is wrong.
 
+use super::problems::MAX_PROBLEMS;
 use super::*;
 
 fn tree(text: &str) -> Tree {
