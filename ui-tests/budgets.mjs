@@ -40,18 +40,20 @@ async function coldStart(url) {
   return { first, wire };
 }
 
-/** Proportional memory of the heaviest renderer of this process's browser, MB. Linux only. */
-async function rendererMemory(page) {
-  const cdp = await page.context().newCDPSession(page);
-  const { processInfo } = await cdp.send('SystemInfo.getProcessInfo').catch(() => ({ processInfo: [] }));
-  const sizes = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => {
-    try {
-      return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${id}/smaps_rollup`, 'utf8'))[1]) / 1024;
-    } catch {
-      return NaN;
-    }
-  });
-  return sizes.length ? Math.max(...sizes) : NaN;
+/** Proportional memory of the heaviest renderer that this process started, MB. NaN where there is no /proc. */
+function rendererMemory() {
+  const found = [];
+  const visit = (pid) => {
+    const read = (file) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
+    if (read('cmdline').includes('--type=renderer')) found.push(Number(/^Pss:\s+(\d+)/m.exec(read('smaps_rollup'))[1]) / 1024);
+    for (const child of read(`task/${pid}/children`).split(' ').filter(Boolean)) visit(child);
+  };
+  try {
+    visit(process.pid);
+  } catch {
+    // A process ended meanwhile, or this is another system: what was found counts.
+  }
+  return found.length ? Math.max(...found) : NaN;
 }
 
 /** Ten seconds in which nobody does anything. A frame loop runs along, as it does while somebody scrolls. */
@@ -125,7 +127,7 @@ async function measure(replicas) {
   const filter = await filters(page);
   await cdp.send('HeapProfiler.collectGarbage');
   const heap = (await cdp.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'JSHeapUsedSize').value / 2 ** 20;
-  const memory = await rendererMemory(page);
+  const memory = rendererMemory();
   await context.close();
   const stream = (await bytes(`${app.url}api/live`, {}, STEADY)) / (STEADY / 1000);
   const [raw, packed] = [await bytes(`${app.url}api/snapshot`, {}), await bytes(`${app.url}api/snapshot`, { 'accept-encoding': 'gzip' })];

@@ -1,7 +1,7 @@
 //! A made-up fleet behind the real monitor: what an application's own source looks like, and what the
 //! browser tests and benches follow. Every figure in it is invented; nothing of it is in the product.
 //!
-//! `fleet --replicas 1000 --change 100 --every 100 [--hostile] [--token T] [--port P]`
+//! `fleet --replicas 1000 --change 100 --every 100 [--hostile | --familiar] [--token T] [--port P]`
 
 #![allow(
     clippy::print_stdout,
@@ -27,6 +27,20 @@ const HOSTILE: [&str; 6] = [
     "🦀 ünïcode \u{202e}reversed",
     "javascript:globalThis.__pwned=1",
 ];
+/// Names as people give them, for pictures of the page.
+const PROJECTS: [&str; 8] = [
+    "billing",
+    "catalog",
+    "identity",
+    "orders",
+    "search",
+    "shipping",
+    "telemetry",
+    "web",
+];
+const MEMBERS: [&str; 10] = [
+    "primary", "eu-1", "eu-2", "us-1", "us-2", "ap-1", "bi", "dr", "edge", "standby",
+];
 const DIALECTS: [&str; 5] = ["postgres", "mariadb", "mongodb", "redis", "sqlite"];
 
 struct Options {
@@ -34,6 +48,7 @@ struct Options {
     change: usize,
     every_ms: u64,
     hostile: bool,
+    familiar: bool,
     token: Option<String>,
     port: u16,
 }
@@ -44,6 +59,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         change: 10,
         every_ms: 1000,
         hostile: false,
+        familiar: false,
         token: None,
         port: 0,
     };
@@ -57,6 +73,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
             "--port" => options.port = value()?.parse()?,
             "--token" => options.token = Some(value()?),
             "--hostile" => options.hostile = true,
+            "--familiar" => options.familiar = true,
             other => return Err(format!("unknown option {other}").into()),
         }
     }
@@ -70,11 +87,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         change,
         every_ms,
         hostile,
+        familiar,
         token,
         port,
     } = options()?;
     let poll = AtomicU64::new(0);
-    let names = names(replicas, hostile);
+    let names = match familiar {
+        true => familiar_names(replicas),
+        false => names(replicas, hostile),
+    };
     let source = move || fleet(&names, change, poll.fetch_add(1, Ordering::Relaxed));
     let config = Config {
         port,
@@ -103,6 +124,18 @@ fn names(replicas: usize, hostile: bool) -> Vec<(Arc<str>, Vec<Arc<str>>)> {
         (name(format!("project-{p:05}"), p), members.collect())
     };
     (0..projects).map(project).collect()
+}
+
+/// As many of the familiar projects as the replicas fill.
+fn familiar_names(replicas: usize) -> Vec<(Arc<str>, Vec<Arc<str>>)> {
+    let members = |project: &str| -> Vec<Arc<str>> {
+        let names = MEMBERS.iter().map(|member| format!("{project}-{member}").into());
+        names.collect()
+    };
+    let projects = PROJECTS.iter().take(replicas.div_ceil(MEMBERS.len()));
+    projects
+        .map(|project| ((*project).into(), members(project)))
+        .collect()
 }
 
 /// The whole fleet at its `poll`-th poll: a window of `change` replicas wanders through it.

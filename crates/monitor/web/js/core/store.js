@@ -143,8 +143,8 @@ export class Store {
     this.world = { ...this.live, table: table.clone(), rules: rules.slice(), log: log.clone() };
     this.frozenAt = this.serverNow();
     this.waiting = 0;
-    // Nothing changed, but who draws rows again later must draw them from the copy.
-    this.#tell(nothing());
+    // Nothing changed, but from here on rows are drawn from the copy, and all ages as of now.
+    this.#tell({ ...nothing(), tick: true });
   }
 
   resume() {
