@@ -3,7 +3,9 @@
 //! A rule is a pure function from the tracked files to findings, and one line in [`RULES`].
 
 mod files;
+mod functions;
 mod manifests;
+mod markup;
 mod words;
 
 use crate::run::{command, output, root};
@@ -47,8 +49,10 @@ type Rule = fn(&House) -> Vec<Finding>;
 static RULES: &[(&str, Rule)] = &[
     ("every file says what it is for", files::headers),
     ("files are short enough to hold in the head", files::lengths),
+    ("functions are short enough to read at once", functions::lengths),
     ("nothing that is made is tracked", files::made),
     ("forbidden words", words::banned),
+    ("the page's markup is markup alone", markup::inline),
     ("replica-core stays without I/O", manifests::core_closure),
     ("crates inherit what they share", manifests::inherited),
     ("shared dependencies are used", manifests::used),
