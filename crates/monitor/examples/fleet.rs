@@ -103,6 +103,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         token: token.map(Into::into),
         ..Config::default()
     };
+    // Many listeners are many open files; where it is refused, the system's own limit holds.
+    let _ = rlimit::increase_nofile_limit(65_536);
     let monitor = start(config, source).await?;
     println!("URL {}/", monitor.url());
     tokio::signal::ctrl_c().await?;
