@@ -101,13 +101,8 @@ fn is_separator(c: char) -> bool {
 /// The value that starts at `from`, white space before it aside.
 fn value(text: &str, from: usize) -> Range<usize> {
     let start = text.len() - text[from..].trim_start().len();
-    let ends = |at: &usize| text[*at..].starts_with(is_separator) && begins_an_option(&text[*at..]);
     let unquoted = start + quoted(&text[start..]);
-    let end = text[unquoted..]
-        .match_indices(is_separator)
-        .map(|(at, _)| unquoted + at)
-        .find(ends);
-    start..end.unwrap_or(text.len())
+    start..unquoted + end_of_value(&text[unquoted..])
 }
 
 /// How long the quoted part is that `text` starts with: a separator in there is the value's own.
@@ -122,9 +117,19 @@ fn quoted(text: &str) -> usize {
     closing.find(closes).map_or(text.len(), |at| at + 1)
 }
 
-/// Whether nothing follows these separators, or another `name=`.
-fn begins_an_option(text: &str) -> bool {
-    let rest = text.trim_start_matches(is_separator);
-    let name = rest.trim_start_matches(|c| is_plain(c) || matches!(c, ' ' | '%' | '[' | ']'));
-    rest.is_empty() || (name.len() < rest.len() && name.starts_with('='))
+/// Where the value ends that `text` goes on with: before another ` name=`, or before the separators at the end.
+fn end_of_value(text: &str) -> usize {
+    let in_name = |c| is_plain(c) || matches!(c, ' ' | '%' | '[' | ']');
+    let mut from = 0;
+    for (equals, _) in text.match_indices('=') {
+        let before = text[from..equals].trim_end();
+        let name = before.rfind(|c| !in_name(c)).unwrap_or(0);
+        match before[name..].find(is_separator) {
+            Some(at) if !before.ends_with(is_separator) => {
+                return text[..from + name + at].trim_end_matches(is_separator).len();
+            }
+            _ => from = equals + 1,
+        }
+    }
+    text.trim_end_matches(is_separator).len()
 }

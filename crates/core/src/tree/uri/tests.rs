@@ -209,6 +209,8 @@ fn a_secret_is_hidden_to_its_end() {
             "Server=h;Pwd=***;Encrypt=no;",
         ),
         ("Server=h;Pwd=\"pw1;x=pw1", "Server=h;Pwd=***"),
+        ("h?password=pw1&=pw1#pw1;=pw1", "h?password=***"),
+        ("h?password=pw1;; x = 1", "h?password=***;; x = 1"),
         // No `://`, and yet a login; but a path is a path.
         ("app:pw1@h/db", "app:***@h/db"),
         ("jdbc:oracle:thin:scott/pw1@//h:1521/db", "jdbc:***@//h:1521/db"),
@@ -216,6 +218,14 @@ fn a_secret_is_hidden_to_its_end() {
         ("C:\\a@b.db", "C:\\a@b.db"),
     ] {
         assert_eq!(mask(text), masked);
+    }
+}
+
+#[test]
+fn a_long_text_takes_no_longer_than_it_is() {
+    for filler in ["x &", "&", " ", "=", "'x ", "pass=", "@:"] {
+        let text = format!("h?password=1{}#", filler.repeat(300_000));
+        assert!(mask(&text).len() < text.len());
     }
 }
 
