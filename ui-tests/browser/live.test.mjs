@@ -115,14 +115,14 @@ test('a token in the address becomes a cookie and leaves the address', async () 
   await app.stop();
 });
 
-test('without a token nothing is shown', async () => {
+test('without a token nothing is shown but what to do', async () => {
   const own = await browser();
   const app = await fleet({ replicas: 10, token: 's3cret' });
   for (const query of ['', '?token=wrong']) {
     const page = await own.newPage();
     const answer = await page.goto(app.url + query);
     assert.equal(answer.status(), 401);
-    await shows(page, 'body', 'unauthorized');
+    await shows(page, 'body', /needs a token.*\?token=/);
     assert.deepEqual(await own.cookies(app.url), []);
     await page.close();
   }
