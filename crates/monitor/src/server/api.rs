@@ -1,7 +1,8 @@
 //! The read-only answers: each hands out a body that was rendered once.
 
+use super::hand_out::hand_out;
 use super::{Site, error};
-use crate::body::{Body, Encoding};
+use crate::body::Body;
 use crate::clock::now_ms;
 use crate::wire::{EventInfo, ReplicaBrief, RuleInfo, SnapshotInfo};
 use axum::extract::State;
@@ -86,32 +87,7 @@ pub(super) async fn events(State(site): TheSite, headers: HeaderMap) -> Response
     answer(site.hub.now().events(), &headers)
 }
 
-/// The body, packed as the client likes it, or 304 when it has it already.
+/// JSON of the moment: browsers ask each time whether it is still true.
 pub(super) fn answer(body: &Body, headers: &HeaderMap) -> Response {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    let known = text(header::IF_NONE_MATCH);
-    let common = [
-        (header::ETAG, body.etag()),
-        (header::VARY, "accept-encoding"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    if known
-        .split(',')
-        .any(|tag| matches!(tag.trim(), "*") || tag.trim() == body.etag())
-    {
-        return (StatusCode::NOT_MODIFIED, common).into_response();
-    }
-    let (bytes, encoding) = body.encoded(Encoding::of(text(header::ACCEPT_ENCODING)));
-    let mut response = ([(header::CONTENT_TYPE, JSON)], common, bytes).into_response();
-    if let Some(name) = encoding.header() {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_ENCODING, header::HeaderValue::from_static(name));
-    }
-    response
+    hand_out(body, JSON, "no-cache", headers)
 }

@@ -7,6 +7,7 @@ pub(crate) mod auth;
 mod connection;
 mod events;
 mod guard;
+mod hand_out;
 mod openapi;
 mod page;
 mod stream;

@@ -96,6 +96,23 @@ fn what_a_client_has_already_is_not_sent_again() {
     let packed = monitor.request("GET", "/api/snapshot", &[("Accept-Encoding", "gzip")], "");
     assert_eq!(packed.header("content-encoding"), Some("gzip"));
     assert!(packed.body.starts_with(&[0x1f, 0x8b]));
+    let page = monitor.get("/");
+    let style = page
+        .text()
+        .split('"')
+        .find(|part| part.ends_with("app.css"))
+        .unwrap();
+    let (plain, packed) = (
+        monitor.get(&format!("/{style}")),
+        monitor.request(
+            "GET",
+            &format!("/{style}"),
+            &[("Accept-Encoding", "br, gzip")],
+            "",
+        ),
+    );
+    assert_eq!(packed.header("content-encoding"), Some("br"));
+    assert!(plain.header("content-encoding").is_none() && packed.body.len() * 2 < plain.body.len());
 }
 
 #[test]
