@@ -18,6 +18,12 @@ test('a stream that repeats itself adds nothing', () => {
   assert.equal(log.epoch, 0, 'numbers still hold');
 });
 
+test('a lag that moved does not bury what happened', () => {
+  const log = new Log();
+  log.add([{ seq: 1, lagOnly: true }, { seq: 2 }, { seq: 3, lagOnly: true }]);
+  assert.deepEqual(seqs(log), [2]);
+});
+
 test('what the server remembers is put where it belongs', () => {
   const log = new Log();
   log.add(events(5, 8));

@@ -61,6 +61,9 @@ pub(crate) enum EventInfo<'a> {
         lag_reason: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         lag_as_of: Option<i64>,
+        /// Present, and true, where nothing but the lag changed: a log for people leaves such events out.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        lag_only: bool,
         seq: u64,
     },
     /// A rule appeared.
@@ -187,7 +190,7 @@ impl<'a> EventInfo<'a> {
                 state,
                 lag,
                 role,
-                ..
+                lag_only,
             } => {
                 let (project, replica) = names(key);
                 Self::ReplicaState {
@@ -200,6 +203,7 @@ impl<'a> EventInfo<'a> {
                     lag_verdict: (!is_plain(lag)).then(|| lag.verdict.word()),
                     lag_reason: lag.reason(),
                     lag_as_of: lag.as_of_ms,
+                    lag_only: *lag_only,
                     seq,
                 }
             }

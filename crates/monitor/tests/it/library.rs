@@ -87,8 +87,18 @@ async fn a_lag_that_moves_is_an_event_and_one_that_stands_still_is_none() {
         lag.store(figure, SeqCst);
         let event = stream.event();
         assert_eq!(
-            (&event["type"], &event["replica"], &event["lag"]),
-            (&json!("replica.state"), &json!("slave"), &json!(figure))
+            (
+                &event["type"],
+                &event["replica"],
+                &event["lag"],
+                &event["lagOnly"]
+            ),
+            (
+                &json!("replica.state"),
+                &json!("slave"),
+                &json!(figure),
+                &json!(true)
+            )
         );
     }
     assert_eq!(monitor.snapshot().projects[0].replicas[0].lag, Lag::exact(900));

@@ -34,10 +34,12 @@ export class Log {
 
   /**
    * Takes in what the stream or the server's memory brings, each event once: a resumed stream may
-   * repeat itself, and a memory may hold what came between two events already here.
-   * @param {Event[]} events
+   * repeat itself, and a memory may hold what came between two events already here. A lag that moved
+   * is no event for people: it would bury the others.
+   * @param {Event[]} brought
    */
-  add(events) {
+  add(brought) {
+    const events = brought.filter(({ lagOnly }) => !lagOnly);
     const newest = this.events.at(-1)?.seq ?? this.dropped;
     this.events.push(...events.filter(({ seq }) => seq > newest));
     this.#insert(events.filter(({ seq }) => seq <= newest && seq > this.dropped));
