@@ -8,17 +8,19 @@ use serde_json::{Map, Value};
 pub(super) fn messages(bytes: &[u8]) -> Vec<(u64, &str)> {
     let text = std::str::from_utf8(bytes).expect("a stream is UTF-8");
     assert!(!text.contains('\r'), "that ends a line, too");
-    assert!(
-        text.is_empty() || text.ends_with("\n\n"),
-        "the last message is not whole"
-    );
-    let messages = text.split_terminator("\n\n").map(|message| {
-        let message = message.strip_prefix("id: ").expect("a number");
-        let (id, data) = message.split_once("\ndata: ").expect("data");
-        assert!(!data.contains('\n'), "more than one line of data");
-        (id.parse().expect("a number"), data)
-    });
-    messages.collect()
+    let lines: Vec<&str> = text.split_terminator('\n').collect();
+    lines.chunks(3).map(message).collect()
+}
+
+fn message<'a>(lines: &[&'a str]) -> (u64, &'a str) {
+    let &[id, data, ""] = lines else {
+        unreachable!("no message: {lines:?}")
+    };
+    let id = id.strip_prefix("id: ").expect("a number");
+    (
+        id.parse().expect("a number"),
+        data.strip_prefix("data: ").expect("data"),
+    )
 }
 
 /// The data of a message.
