@@ -79,6 +79,18 @@ for (const [size, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE }
     }
     await page.close();
   });
+
+  test(`axe finds nothing when the source does not answer any more: ${size}`, async () => {
+    const own = await fleet({ replicas: 20, every: 200, 'hang-at': 3 });
+    const page = await open(context, own.url, { viewport });
+    await shows(page, '.banners', 'stopped answering');
+    for (const screen of ['overview', 'replicas']) {
+      await go(page, `#/${screen}`);
+      await clean(page, `stalled, ${screen}`);
+    }
+    await page.close();
+    await own.stop();
+  });
 }
 
 test('on paper: no controls, dark on white, the rows themselves', async () => {

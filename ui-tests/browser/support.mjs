@@ -77,7 +77,7 @@ async function start(command, args) {
 /** `{ replicas: 10, hostile: true }` → `--replicas 10 --hostile` */
 const flags = (options) => Object.entries(options).flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, String(value)]));
 
-/** The made-up fleet: `{ replicas, change, every, hostile, token, port }`. */
+/** The made-up fleet: `{ replicas, change, every, hostile, token, port, 'hang-at' }`. */
 export const fleet = (options = {}) => start(program('RM_FLEET', 'examples/fleet'), flags(options));
 
 /** The monitor itself, on a tree file. */

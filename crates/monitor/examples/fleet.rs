@@ -1,7 +1,7 @@
 //! A made-up fleet behind the real monitor: what an application's own source looks like, and what the
 //! browser tests and benches follow. Every figure in it is invented; nothing of it is in the product.
 //!
-//! `fleet --replicas 1000 --change 100 --every 100 [--hostile | --familiar] [--token T] [--port P]`
+//! `fleet --replicas 1000 --change 100 --every 100 [--hostile | --familiar] [--token T] [--port P] [--hang-at POLL]`
 
 #![allow(
     clippy::print_stdout,
@@ -51,6 +51,8 @@ struct Options {
     familiar: bool,
     token: Option<String>,
     port: u16,
+    /// The poll that is never answered.
+    hang_at: Option<u64>,
 }
 
 fn options() -> Result<Options, Box<dyn Error>> {
@@ -62,6 +64,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         familiar: false,
         token: None,
         port: 0,
+        hang_at: None,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -71,6 +74,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
             "--change" => options.change = value()?.parse()?,
             "--every" => options.every_ms = value()?.parse()?,
             "--port" => options.port = value()?.parse()?,
+            "--hang-at" => options.hang_at = Some(value()?.parse()?),
             "--token" => options.token = Some(value()?),
             "--hostile" => options.hostile = true,
             "--familiar" => options.familiar = true,
@@ -90,13 +94,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         familiar,
         token,
         port,
+        hang_at,
     } = options()?;
     let poll = AtomicU64::new(0);
     let names = match familiar {
         true => familiar_names(replicas),
         false => names(replicas, hostile),
     };
-    let source = move || fleet(&names, change, poll.fetch_add(1, Ordering::Relaxed));
+    let source = move || {
+        let poll = poll.fetch_add(1, Ordering::Relaxed);
+        while hang_at.is_some_and(|at| poll >= at) {
+            std::thread::park();
+        }
+        fleet(&names, change, poll)
+    };
     let config = Config {
         port,
         poll: Duration::from_millis(every_ms),

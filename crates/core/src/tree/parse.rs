@@ -89,7 +89,7 @@ struct Reader<'t> {
     written: &'t str,
     file: Name,
     problems: Vec<Problem>,
-    /// Problems beyond [`MAX_PROBLEMS`].
+    /// Problems beyond [`problems::MAX_PROBLEMS`].
     uncounted: usize,
     /// Problems of severity error, kept or not.
     errors: usize,
