@@ -2,10 +2,10 @@
 //!
 //! It is pure: no clock, no I/O. The order is part of the contract: replicas project by project (one
 //! event at most for each), then removed replicas, added rules, changed rules and removed rules, then
-//! problems. Pool use and times of the last answer change too often to be events.
+//! problems, then links and drift. Pool use and times of the last answer change too often to be events.
 
 use crate::event::{Event, EventKind};
-use crate::{Name, Project, Replica, ReplicaKey, Role, Rule, Severity, Snapshot};
+use crate::{Link, LinkState, Name, Observed, Project, Replica, ReplicaKey, Role, Rule, Severity, Snapshot};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -16,9 +16,11 @@ use std::sync::Arc;
 pub fn diff(old: &Snapshot, new: &Snapshot, ts: i64) -> Vec<Event> {
     let mut kinds = Vec::new();
     let mut removed = Vec::new();
+    let mut seen = Vec::new();
     let pairs = ProjectPairs::new(old, new);
     for (before, after) in pairs.in_new_order() {
         diff_project(before, after, &mut kinds, &mut removed);
+        diff_observed(before, after, &mut seen);
     }
     for gone in pairs.only_old() {
         removed.extend(gone.replicas.iter().map(|replica| key(gone, replica)));
@@ -26,6 +28,7 @@ pub fn diff(old: &Snapshot, new: &Snapshot, ts: i64) -> Vec<Event> {
     kinds.extend(removed.into_iter().map(|key| EventKind::ReplicaRemoved { key }));
     diff_rules(&old.rules, &new.rules, &mut kinds);
     diff_problems(old, new, &mut kinds);
+    kinds.append(&mut seen);
     kinds.into_iter().map(|kind| Event::new(ts, kind)).collect()
 }
 
@@ -143,11 +146,12 @@ fn added(project: &Project, replica: &Replica) -> EventKind {
 /// The one event that tells how `new` differs from `old`, if a client has to know.
 fn changed(project: &Project, old: &Replica, new: &Replica) -> Option<EventKind> {
     let same_role = old.role == new.role;
-    let same_state = old.state == new.state;
+    let same_state = old.state == new.state && old.state_reason() == new.state_reason();
     if same_role && same_state && old.lag == new.lag {
         return None;
     }
     let (key, state, lag) = (key(project, new), new.state, new.lag.clone());
+    let reason = new.observed.as_ref().and_then(|observed| observed.reason.clone());
     Some(match (same_role, new.role) {
         (false, Role::Master) => EventKind::ReplicaPromoted { key, state, lag },
         (false, Role::Slave) => EventKind::ReplicaState {
@@ -155,6 +159,7 @@ fn changed(project: &Project, old: &Replica, new: &Replica) -> Option<EventKind>
             state,
             lag,
             role: Some(new.role),
+            reason,
             lag_only: false,
         },
         (true, _) => EventKind::ReplicaState {
@@ -162,9 +167,71 @@ fn changed(project: &Project, old: &Replica, new: &Replica) -> Option<EventKind>
             state,
             lag,
             role: None,
+            reason,
             lag_only: same_state,
         },
     })
+}
+
+/// What servers say of themselves: the streams into them, and where they differ from their tree.
+fn diff_observed(before: Option<&Arc<Project>>, after: &Arc<Project>, kinds: &mut Vec<EventKind>) {
+    if before.is_some_and(|before| Arc::ptr_eq(before, after)) {
+        return;
+    }
+    for (position, new) in after.replicas.iter().enumerate() {
+        let Some(is) = new.observed.as_deref() else {
+            continue;
+        };
+        let was = before
+            .and_then(|before| former(before, new, position))
+            .and_then(|old| old.observed.as_deref());
+        diff_links(&key(after, new), was, is, kinds);
+        let drift = |observed: &Observed| -> Vec<String> {
+            observed.drift.iter().map(|drift| drift.message.clone()).collect()
+        };
+        let (then, now) = (was.map(drift).unwrap_or_default(), drift(is));
+        if then != now {
+            kinds.push(EventKind::ReplicaDrift {
+                key: key(after, new),
+                drift: now,
+            });
+        }
+    }
+}
+
+/// The same replica before, usually at the same place.
+fn former<'a>(before: &'a Project, replica: &Replica, position: usize) -> Option<&'a Replica> {
+    let here = before.replicas.get(position);
+    here.filter(|old| old.name == replica.name)
+        .or_else(|| before.replicas.iter().find(|old| old.name == replica.name))
+}
+
+/// A link that was never seen before is told only if it does not stream.
+fn diff_links(key: &ReplicaKey, was: Option<&Observed>, is: &Observed, kinds: &mut Vec<EventKind>) {
+    let links = |observed: Option<&Observed>| observed.map(|o| o.links.clone()).unwrap_or_default();
+    let (old, new) = (links(was), &is.links);
+    let find = |links: &[Link], name: &str| links.iter().find(|link| &*link.name == name).cloned();
+    let mut tell = |link: &Link, state, reason| {
+        kinds.push(EventKind::ReplicaLink {
+            key: key.clone(),
+            link: link.name.clone(),
+            state,
+            reason,
+        })
+    };
+    for link in new {
+        let known = find(&old, &link.name);
+        let quiet = match known {
+            Some(known) => known.state == link.state && known.reason == link.reason,
+            None => link.state == LinkState::Streaming,
+        };
+        if !quiet {
+            tell(link, link.state, link.reason.clone());
+        }
+    }
+    for gone in old.iter().filter(|link| find(new, &link.name).is_none()) {
+        tell(gone, LinkState::Unknown, Some("the link is gone".into()));
+    }
 }
 
 fn diff_rules(old: &[Rule], new: &[Rule], kinds: &mut Vec<EventKind>) {

@@ -2,7 +2,8 @@
 //!
 //! The JSON of an event belongs to the monitor's wire module; here are only the facts.
 
-use crate::{Lag, Name, ReplicaKey, Role, State, SyncStats};
+use crate::lag::Reason;
+use crate::{Lag, LinkState, Name, ReplicaKey, Role, State, SyncStats};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -53,8 +54,28 @@ pub enum EventKind {
         lag: Lag,
         /// The role now, when that is what changed.
         role: Option<Role>,
+        /// Why the state is what it is, when that needs a word.
+        reason: Option<Reason>,
         /// Whether nothing but the lag changed: such events may be merged.
         lag_only: bool,
+    },
+    /// A stream into a replica began, stopped, or is gone.
+    ReplicaLink {
+        /// Which replica.
+        key: ReplicaKey,
+        /// The stream's name; empty where there is only one.
+        link: Name,
+        /// What it does now.
+        state: LinkState,
+        /// Why, when that needs a word.
+        reason: Option<Reason>,
+    },
+    /// The ways in which a server differs from its tree are others now.
+    ReplicaDrift {
+        /// Which.
+        key: ReplicaKey,
+        /// All of them, in sentences; none means that it agrees again.
+        drift: Vec<String>,
     },
     /// A rule appeared.
     RuleAdded {

@@ -2,8 +2,9 @@
 //!
 //! How to reach it (its address and password) is deliberately not here: see [`crate::tree`].
 
-use crate::{Lag, Name};
+use crate::{Lag, Name, Observed};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What a replica is declared to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -160,6 +161,8 @@ pub struct Replica {
     pub pool: Option<PoolLimits>,
     /// What is wrong with its entry, in a sentence without secrets.
     pub problem: Option<Name>,
+    /// What the server said of itself; none where nobody asks it. Shared, so that a copy costs a pointer.
+    pub observed: Option<Arc<Observed>>,
 }
 
 impl Replica {
@@ -176,6 +179,7 @@ impl Replica {
             lag_tolerance_ms: None,
             pool: None,
             problem: None,
+            observed: None,
         }
     }
 
@@ -186,6 +190,11 @@ impl Replica {
             && self.lag_tolerance_ms == other.lag_tolerance_ms
             && self.pool == other.pool
             && self.problem == other.problem
+    }
+
+    /// Why its state is what it is, when that needs a word.
+    pub fn state_reason(&self) -> Option<&str> {
+        self.observed.as_ref()?.reason.as_deref()
     }
 }
 

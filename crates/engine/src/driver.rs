@@ -1,40 +1,60 @@
 //! The extension point: one [`Driver`] for each database, one line in [`DRIVERS`].
 //!
-//! Nothing here opens a connection; the database modules do.
+//! Nothing here opens a connection; the database modules do. Deadlines, retries and the meaning of what was seen are the
+//! [manager](crate::manager)'s and the [meter](crate::lag)'s.
 
+use crate::connection::Connection;
+use crate::fault::Fault;
+use crate::look::Look;
+use crate::target::Target;
+use replica_core::Dialect;
+use replica_core::observed::MissingGrant;
 use replica_core::source::Pending;
-use replica_core::tree::Uri;
-use replica_core::{Dialect, Lag, State};
 
 /// What a database module offers.
 pub struct Driver {
     /// The dialects that it answers for.
     pub dialects: &'static [&'static str],
-    /// URL schemes it takes, without `://`.
-    pub schemes: &'static [&'static str],
-    /// The least privileges a probe needs, as the statements that grant them.
-    pub grants: &'static str,
-    /// Opens a probe. Connecting happens at the first [`Probe::look`].
-    pub open_probe: fn(uri: &Uri) -> Box<dyn Probe>,
+    /// The port of an address that names none; none for files.
+    pub default_port: Option<u16>,
+    /// What a probe needs beyond the right to log in, and the statements that grant it.
+    pub grants: &'static [MissingGrant],
+    /// The versions that the tests ran against, for people; honest where there were none.
+    pub tested: &'static str,
+    /// Makes a probe. Connecting happens at the first [`Probe::look`].
+    pub probe: fn(Target) -> Box<dyn Probe>,
+    /// Opens a connection for an application to borrow.
+    pub connect: fn(Target) -> Pending<'static, Result<Connection, Fault>>,
 }
 
-/// Reads one replica's health over one kept connection, and never writes.
+/// Reads one server's health over one kept connection, and never writes.
 pub trait Probe: Send {
-    /// One look. The caller holds the deadline and drops the probe when it passes.
-    fn look(&mut self) -> Pending<'_, Observation>;
+    /// One look, in one round trip where the protocol allows. Connects first if need be. The caller holds the
+    /// deadline; when it passes, it drops the probe and with it the connection.
+    fn look(&mut self) -> Pending<'_, Result<Look, Fault>>;
+
+    /// Settings that will bite one day, and how to mend them.
+    fn examine(&mut self) -> Pending<'_, Result<Vec<Advice>, Fault>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 }
 
-/// What one look saw.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Observation {
-    /// Whether the server answered.
-    pub state: State,
-    /// The lag, with its verdict.
-    pub lag: Lag,
+/// A setting that will bite one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// The setting and its value.
+    pub about: String,
+    /// What it will do.
+    pub why: &'static str,
+    /// The statement or edit that mends it.
+    pub fix: String,
 }
 
-/// Every driver compiled in, in documentation order. Empty until the live half of the engine is there.
-pub static DRIVERS: &[&Driver] = &[];
+/// Every driver compiled in, in documentation order.
+pub static DRIVERS: &[&Driver] = &[
+    #[cfg(feature = "postgres")]
+    &crate::postgres::DRIVER,
+];
 
 /// The driver of a dialect, if one is compiled in.
 pub fn driver_of(dialect: &Dialect) -> Option<&'static Driver> {
@@ -50,10 +70,10 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn dialects_and_schemes_are_unique_and_known() {
-        let (mut dialects, mut schemes) = (HashSet::new(), HashSet::new());
+    fn dialects_are_unique_and_known() {
+        let mut dialects = HashSet::new();
         for driver in DRIVERS {
-            assert!(driver.schemes.iter().all(|scheme| schemes.insert(*scheme)));
+            assert!(!driver.dialects.is_empty());
             for dialect in driver.dialects {
                 assert!(dialects.insert(*dialect) && Dialect::new(dialect).is_known());
                 assert!(driver_of(&Dialect::new(dialect)).is_some_and(|found| std::ptr::eq(found, *driver)));
@@ -63,7 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn every_driver_tells_its_grants() {
-        assert!(DRIVERS.iter().all(|driver| !driver.grants.trim().is_empty()));
+    fn every_driver_tells_what_it_was_tried_with() {
+        assert!(DRIVERS.iter().all(|driver| !driver.tested.trim().is_empty()));
+        for grant in DRIVERS.iter().flat_map(|driver| driver.grants) {
+            assert!(!grant.what.is_empty() && !grant.grant.is_empty());
+        }
     }
 }

@@ -1,7 +1,22 @@
-//! Everything that speaks to a database: one driver for each dialect, one feature for each driver.
+//! Everything that speaks to a database: one driver for each product, one feature for each driver.
 //!
 //! This crate alone opens connections to monitored databases. It serves nothing and draws nothing.
+//!
+//! Read in this order: [`driver`] (what a database module offers), [`look`] (what one look sees), [`lag`] (what a position is
+//! worth), [`manager`] (who looks when, and what it makes of it).
 
+pub mod connection;
 pub mod driver;
+pub mod fault;
+pub mod lag;
+pub mod look;
+pub mod target;
+pub mod tls;
 
-pub use driver::{DRIVERS, Driver};
+#[cfg(feature = "postgres")]
+mod postgres;
+
+pub use connection::Connection;
+pub use driver::{DRIVERS, Driver, driver_of};
+pub use fault::{Fault, FaultKind};
+pub use target::Target;

@@ -92,6 +92,7 @@ mod tests {
             state: State::Up,
             lag: Lag::exact(1),
             role: None,
+            reason: None,
             lag_only: true,
         };
         Event::new(0, kind)

@@ -404,6 +404,7 @@ fn started(now: i64) -> Event {
         state: State::Up,
         lag: Lag::not_applicable("the monitor itself"),
         role: None,
+        reason: None,
         lag_only: false,
     };
     Event::new(now, kind)

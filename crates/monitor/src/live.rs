@@ -5,7 +5,7 @@
 
 use crate::activity::Recorded;
 use crate::stream_log::StreamLog;
-use crate::wire::StatsInfo;
+use crate::wire::{ReplicaInfo, StatsInfo};
 use bytes::Bytes;
 use replica_core::{Project, Replica, Snapshot};
 use serde_json::{Value, json};
@@ -19,6 +19,9 @@ const EVERY: Duration = Duration::from_millis(250);
 
 /// Of more events at once a page is told only the last: its log shows no more either.
 const MAX_EVENTS: usize = 500;
+
+/// When more rows than this have more to tell than figures, loading everything is cheaper for both sides.
+const MAX_DETAILS: usize = 100;
 
 /// What has been said, and what is still to say.
 pub(crate) struct Live {
@@ -70,15 +73,15 @@ impl Live {
         let mut say = |event: &str, data: &str| {
             text.push_str(&format!("event: {event}\nid: {seq}\ndata: {data}\n\n"));
         };
-        if stalled != self.stalled || !same_structure(&self.said, now) {
+        let Rows { figures, details } = rows(&self.said, now);
+        if stalled != self.stalled || details.len() > MAX_DETAILS || !same_structure(&self.said, now) {
             say("reload", &json!({ "seq": seq }).to_string());
         } else {
-            let rows = rows(&self.said, now);
-            if !rows.is_empty() {
-                say(
-                    "delta",
-                    &format!("{{\"seq\":{seq},\"t\":{ts},\"r\":[{}]}}", rows.join(",")),
-                );
+            for (event, rows) in [("delta", figures), ("detail", details)] {
+                if !rows.is_empty() {
+                    let rows = rows.join(",");
+                    say(event, &format!("{{\"seq\":{seq},\"t\":{ts},\"r\":[{rows}]}}"));
+                }
             }
             let stats = stats(&self.said, now);
             if !stats.is_empty() {
@@ -113,12 +116,11 @@ fn same_structure(old: &Snapshot, new: &Snapshot) -> bool {
             || (old.name == new.name
                 && old.routing == new.routing
                 && old.replicas.len() == new.replicas.len()
-                && old.replicas.iter().zip(&new.replicas).all(|(old, new)| {
-                    old.name == new.name
-                        && old.same_declaration(new)
-                        && old.lag.reason() == new.lag.reason()
-                        && old.lag.as_of_ms == new.lag.as_of_ms
-                }))
+                && old
+                    .replicas
+                    .iter()
+                    .zip(&new.replicas)
+                    .all(|(old, new)| old.name == new.name && old.same_declaration(new)))
     };
     old.source == new.source
         && old.capabilities == new.capabilities
@@ -133,22 +135,46 @@ fn same_structure(old: &Snapshot, new: &Snapshot) -> bool {
             .all(|(old, new)| old.same_declaration(new))
 }
 
-/// The rows that differ, each as `[place, state, lag, verdict, in, out, seen]`.
-fn rows(old: &Snapshot, new: &Snapshot) -> Vec<String> {
-    let mut rows = Vec::new();
+/// The rows that differ.
+#[derive(Default)]
+struct Rows {
+    /// Those where only figures do, each as `[place, state, lag, verdict, in, out, seen]`.
+    figures: Vec<String>,
+    /// Those that have more to tell, each as `[place, {…}]`.
+    details: Vec<String>,
+}
+
+fn rows(old: &Snapshot, new: &Snapshot) -> Rows {
+    let mut rows = Rows::default();
     let mut place = 0;
     for (was, is) in old.projects.iter().zip(&new.projects) {
         if !Arc::ptr_eq(was, is) {
             let pairs = was.replicas.iter().zip(&is.replicas).enumerate();
-            let changed = pairs.filter(|(_, (was, is))| was != is);
-            rows.extend(changed.map(|(at, (was, is))| row(place + at, was, is)));
+            for (at, (was, is)) in pairs.filter(|(_, (was, is))| was != is) {
+                if more_than_figures(was, is) {
+                    rows.details
+                        .push(json!([place + at, ReplicaInfo::from(is)]).to_string());
+                } else if let Some(row) = row(place + at, was, is) {
+                    rows.figures.push(row);
+                }
+            }
         }
         place += is.replicas.len();
     }
     rows
 }
 
-fn row(place: usize, was: &Replica, is: &Replica) -> String {
+fn more_than_figures(was: &Replica, is: &Replica) -> bool {
+    let same = match (&was.observed, &is.observed) {
+        (Some(was), Some(is)) => was.says_the_same(is),
+        (None, None) => true,
+        _ => false,
+    };
+    !same || was.lag.reason() != is.lag.reason() || was.lag.as_of_ms != is.lag.as_of_ms
+}
+
+/// Nothing for a row of which only the evidence changed: who looks at it asks for it.
+fn row(place: usize, was: &Replica, is: &Replica) -> Option<String> {
     let number = |value: Option<i64>| value.map_or_else(|| "null".to_owned(), |value| value.to_string());
     let usage = is.pool_usage;
     let items = [
@@ -160,6 +186,10 @@ fn row(place: usize, was: &Replica, is: &Replica) -> String {
         number(usage.map(|usage| usage.borrowed.into())),
         number(is.last_ping_ms),
     ];
+    let told_before = was.state == is.state && was.lag == is.lag && was.pool_usage == is.pool_usage;
+    if told_before && was.last_ping_ms == is.last_ping_ms {
+        return None;
+    }
     // What is left off at the end did not change; a verdict that is left off is exact.
     let told = match () {
         () if was.last_ping_ms != is.last_ping_ms => 7,
@@ -167,7 +197,7 @@ fn row(place: usize, was: &Replica, is: &Replica) -> String {
         () if is.lag.verdict.code() != 0 => 4,
         () => 3,
     };
-    format!("[{}]", items[..told].join(","))
+    Some(format!("[{}]", items[..told].join(",")))
 }
 
 fn stats(old: &Snapshot, new: &Snapshot) -> Vec<Value> {
@@ -221,9 +251,16 @@ mod tests {
         let same = Arc::clone(&unpooled);
         assert_eq!(said(&mut live, &same, 4), "");
         let unknown = snapshot(Lag::unknown("no answer"), State::Down, None);
+        let told = said(&mut live, &unknown, 5);
+        assert!(
+            told.starts_with("event: detail\nid: 5\ndata: {\"seq\":5,\"t\":7,\"r\":[[1,{\"lag\":null"),
+            "{told}"
+        );
+        assert!(told.contains("\"lagReason\":\"no answer\""), "{told}");
+        let renamed = Arc::new(Snapshot::named("t").with_project(Project::new("p", Vec::new())));
         assert_eq!(
-            said(&mut live, &unknown, 5),
-            "event: reload\nid: 5\ndata: {\"seq\":5}\n\n"
+            said(&mut live, &renamed, 6),
+            "event: reload\nid: 6\ndata: {\"seq\":6}\n\n"
         );
         assert_eq!(live.due(), None);
     }

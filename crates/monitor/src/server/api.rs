@@ -4,10 +4,11 @@ use super::hand_out::hand_out;
 use super::{Site, error};
 use crate::body::Body;
 use crate::clock::now_ms;
-use crate::wire::{EventInfo, ReplicaBrief, RuleInfo, SnapshotInfo};
-use axum::extract::State;
+use crate::wire::{EventInfo, ReplicaBrief, ReplicaInfo, RuleInfo, SnapshotInfo};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use replica_core::ReplicaKey;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -61,6 +62,24 @@ pub(super) async fn ready(State(site): TheSite) -> Response {
 #[utoipa::path(get, path = "/api/replicas", responses((status = 200, description = "In the source's order", body = HashMap<String, Vec<ReplicaBrief>>)))]
 pub(super) async fn replicas(State(site): TheSite, headers: HeaderMap) -> Response {
     answer(site.hub.now().replicas(), &headers)
+}
+
+/// One replica with all that is known of it: what its server says, its links, the evidence.
+#[utoipa::path(get, path = "/api/replicas/{project}/{replica}", params(("project" = String, Path, description = "Percent-encoded"), ("replica" = String, Path, description = "Percent-encoded")), responses((status = 200, description = "As in the snapshot", body = ReplicaInfo), (status = 404, description = "No such replica", body = ErrorInfo)))]
+pub(super) async fn replica(
+    State(site): TheSite,
+    Path((project, replica)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    match site
+        .hub
+        .now()
+        .snapshot
+        .replica(&ReplicaKey::new(project, replica))
+    {
+        Some(replica) => answer(&Body::json(&ReplicaInfo::from(replica)), &headers),
+        None => error(StatusCode::NOT_FOUND, "no such replica"),
+    }
 }
 
 /// Every rule.

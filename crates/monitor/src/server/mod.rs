@@ -59,6 +59,7 @@ fn paths() -> OpenApiRouter<Arc<Site>> {
     OpenApiRouter::new()
         .routes(routes!(api::health))
         .routes(routes!(api::replicas))
+        .routes(routes!(api::replica))
         .routes(routes!(api::rules))
         .routes(routes!(api::routing))
         .routes(routes!(api::snapshot))

@@ -54,6 +54,9 @@ pub(crate) enum EventInfo<'a> {
         ts: i64,
         #[serde(skip_serializing_if = "Option::is_none")]
         role: Option<&'a str>,
+        /// Why the state is what it is, when that needs a word.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
         /// Absent for a lag that was measured exactly and is of now.
         #[serde(skip_serializing_if = "Option::is_none")]
         lag_verdict: Option<&'a str>,
@@ -64,6 +67,29 @@ pub(crate) enum EventInfo<'a> {
         /// Present, and true, where nothing but the lag changed: a log for people leaves such events out.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         lag_only: bool,
+        seq: u64,
+    },
+    /// A stream into a replica began, stopped, or is gone.
+    #[serde(rename = "replica.link")]
+    ReplicaLink {
+        project: &'a str,
+        replica: &'a str,
+        /// Empty where the replica has only one.
+        link: &'a str,
+        /// `streaming`, `delayed`, `paused`, `stopped`, `connecting`, `resyncing`, `broken`, `diverged` or `unknown`.
+        state: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+        ts: i64,
+        seq: u64,
+    },
+    /// The ways in which a server differs from its tree changed; an empty list means that it agrees again.
+    #[serde(rename = "replica.drift")]
+    ReplicaDrift {
+        project: &'a str,
+        replica: &'a str,
+        drift: &'a [String],
+        ts: i64,
         seq: u64,
     },
     /// A rule appeared.
@@ -190,6 +216,7 @@ impl<'a> EventInfo<'a> {
                 state,
                 lag,
                 role,
+                reason,
                 lag_only,
             } => {
                 let (project, replica) = names(key);
@@ -200,10 +227,38 @@ impl<'a> EventInfo<'a> {
                     lag: lag.ms(),
                     ts,
                     role: role.map(|role| role.word()),
+                    reason: reason.as_deref(),
                     lag_verdict: (!is_plain(lag)).then(|| lag.verdict.word()),
                     lag_reason: lag.reason(),
                     lag_as_of: lag.as_of_ms,
                     lag_only: *lag_only,
+                    seq,
+                }
+            }
+            EventKind::ReplicaLink {
+                key,
+                link,
+                state,
+                reason,
+            } => {
+                let (project, replica) = names(key);
+                Self::ReplicaLink {
+                    project,
+                    replica,
+                    link,
+                    state: state.word(),
+                    reason: reason.as_deref(),
+                    ts,
+                    seq,
+                }
+            }
+            EventKind::ReplicaDrift { key, drift } => {
+                let (project, replica) = names(key);
+                Self::ReplicaDrift {
+                    project,
+                    replica,
+                    drift,
+                    ts,
                     seq,
                 }
             }

@@ -5,11 +5,13 @@
 //! document is derived from these types. An address, even masked, is never among them.
 
 mod event;
+mod observed;
 mod replica;
 mod rule;
 mod snapshot;
 
 pub(crate) use event::{EventInfo, EventJson};
+pub(crate) use observed::ObservedInfo;
 pub(crate) use replica::{ReplicaBrief, ReplicaInfo};
 pub(crate) use rule::{RuleInfo, StatsInfo};
 pub(crate) use snapshot::{ProblemInfo, ReplicasJson, RoutingJson, RulesJson, SnapshotInfo};

@@ -1,5 +1,6 @@
 //! One replica, as old clients read it and as the page does.
 
+use super::ObservedInfo;
 use replica_core::{PoolLimits, PoolUsage, Replica, Verdict};
 use utoipa::ToSchema;
 
@@ -88,6 +89,9 @@ pub(crate) struct ReplicaInfo<'a> {
     /// What is wrong with its entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'a str>,
+    /// What its server says; absent where nobody asks it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed: Option<ObservedInfo<'a>>,
 }
 
 impl<'a> From<&'a Replica> for ReplicaInfo<'a> {
@@ -100,6 +104,7 @@ impl<'a> From<&'a Replica> for ReplicaInfo<'a> {
             lag_tolerance: replica.lag_tolerance_ms,
             pool: replica.pool.map(PoolLimitsInfo::from),
             problem: replica.problem.as_deref(),
+            observed: replica.observed.as_deref().map(ObservedInfo::from),
         }
     }
 }
