@@ -10,6 +10,7 @@ pub mod driver;
 pub mod fault;
 pub mod lag;
 pub mod look;
+pub mod manager;
 pub mod target;
 pub mod tls;
 
@@ -19,4 +20,5 @@ mod postgres;
 pub use connection::Connection;
 pub use driver::{DRIVERS, Driver, driver_of};
 pub use fault::{Fault, FaultKind};
+pub use manager::{Borrowed, Pace, ReplicationManager, ResolveError};
 pub use target::Target;

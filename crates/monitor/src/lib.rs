@@ -22,6 +22,20 @@
 //! # }
 //! ```
 //!
+//! With the databases asked (feature `drivers`, on by default):
+//!
+//! ```no_run
+//! # #[cfg(feature = "drivers")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use replica_monitor::engine::Pace;
+//! use replica_monitor::{Config, start, watch_live};
+//! let config = Config::default();
+//! let source = watch_live(".mostajs/replicator-tree.json", Pace::every(config.poll))?;
+//! let monitor = start(config, source).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Databases are spoken to in `replica-engine`; words are defined in `replica-core`.
 
 mod activity;
@@ -47,6 +61,10 @@ pub use replica_core::{
     Capabilities, Dialect, Event, EventKind, Lag, PoolUsage, Problem, Project, Replica, ReplicaKey, Role,
     Routing, Rule, RuleMode, Secret, Snapshot, Source, SourceError, State, SyncStats, Verdict,
 };
+#[cfg(feature = "drivers")]
+pub use replica_engine as engine;
 pub use server::token::{Token, TokenFileError, TokenRole};
 pub use server::{TlsError, TlsFiles};
+#[cfg(feature = "drivers")]
+pub use source::{LiveTree, watch_live};
 pub use source::{TreeFile, read_tree};

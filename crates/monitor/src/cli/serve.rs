@@ -2,9 +2,11 @@
 
 use super::Failure;
 use super::settings::{Flags, LogFormat, Settings};
-use crate::handle::{StartError, start};
+use crate::config::Config;
+use crate::handle::{Handle, StartError, start};
 use crate::source::TreeFile;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::time::Duration;
 
 /// Open files to ask for: one a client.
@@ -24,23 +26,29 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
 }
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
-    let Settings { config, tree, watch } = settings;
+    let Settings {
+        config,
+        tree,
+        watch,
+        live,
+    } = settings;
     if tree.is_dir() {
         return Err(Failure::Usage(format!(
             "--tree {}: this is a folder; name the file in it",
             tree.display()
         )));
     }
-    let source = TreeFile::open(&tree, watch).map_err(|error| {
-        Failure::Failed(format!(
-            "cannot read the tree file {}: {error}\nName the right one with --tree FILE, or start with an empty one: echo '{{}}' > FILE",
-            tree.display()
-        ))
-    })?;
     // Listened for before the first client can come, so that no signal is lost.
     let stop = signals()?;
     let open = config.reads_open();
-    let monitor = start(config, source).await.map_err(|error| match error {
+    let started = match live {
+        true => start_live(config, &tree, watch).await?,
+        false => {
+            let source = TreeFile::open(&tree, watch).map_err(|error| unreadable(&tree, &error))?;
+            start(config, source).await
+        }
+    };
+    let monitor = started.map_err(|error| match error {
         StartError::Settings(why) => Failure::Usage(why),
         listen => Failure::Failed(listen.to_string()),
     })?;
@@ -51,6 +59,12 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         tree.display(),
         monitor.url()
     )?;
+    if !live {
+        writeln!(
+            out,
+            "It shows what the tree declares; with --live it asks the databases too."
+        )?;
+    }
     if !open {
         writeln!(
             out,
@@ -61,6 +75,28 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     stop.await;
     monitor.stop().await;
     Ok(())
+}
+
+/// The tree with its databases asked, at the pace of the poll.
+#[cfg(feature = "drivers")]
+async fn start_live(config: Config, tree: &Path, watch: bool) -> Result<Result<Handle, StartError>, Failure> {
+    let pace = replica_engine::Pace::every(config.poll);
+    let source = crate::LiveTree::open(tree, watch, pace).map_err(|error| unreadable(tree, &error))?;
+    Ok(start(config, source).await)
+}
+
+#[cfg(not(feature = "drivers"))]
+async fn start_live(_: Config, _: &Path, _: bool) -> Result<Result<Handle, StartError>, Failure> {
+    Err(Failure::Usage(
+        "--live: this program was built without the drivers that ask databases".into(),
+    ))
+}
+
+fn unreadable(tree: &Path, error: &io::Error) -> Failure {
+    Failure::Failed(format!(
+        "cannot read the tree file {}: {error}\nName the right one with --tree FILE, or start with an empty one: echo '{{}}' > FILE",
+        tree.display()
+    ))
 }
 
 /// Resolves at the first signal that asks to stop.

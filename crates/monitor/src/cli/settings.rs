@@ -52,7 +52,10 @@ pub(super) struct Flags {
     /// The private key of --tls-cert (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// How often the tree is looked at, in milliseconds [default: 2000] [env: MONITOR_POLL_MS]
+    /// Connect to every replica of the tree and measure it, rather than only show what is declared [env: MONITOR_LIVE=1]
+    #[arg(long)]
+    live: bool,
+    /// How often the tree, and with --live every replica, is looked at, in milliseconds [default: 2000] [env: MONITOR_POLL_MS]
     #[arg(long, value_name = "MS")]
     poll: Option<u64>,
     /// Only poll; do not ask the system to tell of changes
@@ -77,6 +80,7 @@ pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) tree: PathBuf,
     pub(super) watch: bool,
+    pub(super) live: bool,
 }
 
 impl Flags {
@@ -132,6 +136,7 @@ impl Flags {
             config,
             tree,
             watch: !self.no_watch,
+            live: self.live || env.flag("MONITOR_LIVE")?,
         })
     }
 
@@ -230,6 +235,14 @@ impl Environment {
         text.parse()
             .map(Some)
             .map_err(|_| Failure::Usage(format!("{name} must be a number, but is {text:?}")))
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, Failure> {
+        match self.get(name).as_deref() {
+            None | Some("0" | "false" | "no") => Ok(false),
+            Some("1" | "true" | "yes") => Ok(true),
+            Some(other) => Err(Failure::Usage(format!("{name} must be 1 or 0, but is {other:?}"))),
+        }
     }
 
     fn secret(&self, name: &str) -> Result<Option<Secret<String>>, Failure> {

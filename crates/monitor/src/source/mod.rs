@@ -1,6 +1,10 @@
-//! Where snapshots come from, on this side of the engine: the tree file.
+//! Where snapshots come from, on this side of the engine: the tree file, alone or with its databases asked.
 
+#[cfg(feature = "drivers")]
+mod live;
 mod tree_file;
 mod watched;
 
+#[cfg(feature = "drivers")]
+pub use live::{LiveTree, watch_live};
 pub use tree_file::{TreeFile, read_tree};

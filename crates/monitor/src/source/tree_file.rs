@@ -6,7 +6,7 @@
 use super::watched;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use replica_core::source::{Pending, Wake};
-use replica_core::tree;
+use replica_core::tree::{self, Tree};
 use replica_core::{Name, Problem, Snapshot, Source, SourceError};
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,6 +37,8 @@ pub struct TreeFile {
     path: PathBuf,
     label: Name,
     watch: bool,
+    /// Whether the tree itself is kept beside its snapshot: only who connects needs its addresses.
+    keep: bool,
     state: Mutex<State>,
     watcher: Arc<Mutex<Option<Watching>>>,
 }
@@ -45,6 +47,7 @@ pub struct TreeFile {
 struct State {
     seen: Option<Fingerprint>,
     snapshot: Arc<Snapshot>,
+    tree: Option<Arc<Tree>>,
 }
 
 /// Tells one content of a path from another without reading it.
@@ -64,6 +67,11 @@ struct Watching {
 impl TreeFile {
     /// Reads `path` for the first time; `watch` asks the system to tell of changes.
     pub fn open(path: impl Into<PathBuf>, watch: bool) -> io::Result<Self> {
+        Self::open_keeping(path, watch, false)
+    }
+
+    /// The same; with `keep`, [`TreeFile::tree`] gives what was read, addresses and passwords included.
+    pub(super) fn open_keeping(path: impl Into<PathBuf>, watch: bool, keep: bool) -> io::Result<Self> {
         let path = path.into();
         let label: Name = path
             .file_name()
@@ -72,17 +80,17 @@ impl TreeFile {
             .into();
         let seen = fingerprint(&path).ok().filter(Fingerprint::is_settled);
         let parsed = tree::parse(&read(&path)?, &label);
-        let snapshot = Arc::new(
-            parsed
-                .tree
-                .unwrap_or_default()
-                .snapshot(label.clone(), parsed.problems),
-        );
-        let state = State { seen, snapshot };
+        let tree = parsed.tree.unwrap_or_default();
+        let state = State {
+            seen,
+            snapshot: Arc::new(tree.snapshot(label.clone(), parsed.problems)),
+            tree: keep.then(|| Arc::new(tree)),
+        };
         Ok(Self {
             path,
             label,
             watch,
+            keep,
             state: Mutex::new(state),
             watcher: Arc::default(),
         })
@@ -93,7 +101,12 @@ impl TreeFile {
         &self.path
     }
 
-    async fn look(&self) -> Arc<Snapshot> {
+    /// The last good tree, the same one while it does not change.
+    pub(super) fn tree(&self) -> Option<Arc<Tree>> {
+        self.lock().tree.clone()
+    }
+
+    pub(super) async fn look(&self) -> Arc<Snapshot> {
         self.rearm();
         let now = fingerprint(&self.path).ok();
         if now.is_some() && now == self.lock().seen {
@@ -121,6 +134,10 @@ impl TreeFile {
         let new = tree.snapshot(self.label.clone(), parsed.problems);
         if new != *state.snapshot {
             state.snapshot = Arc::new(new.sharing(&state.snapshot));
+        }
+        // An address may have changed while the snapshot, which carries none, did not.
+        if self.keep && state.tree.as_deref() != Some(&tree) {
+            state.tree = Some(Arc::new(tree));
         }
         Some(Arc::clone(&state.snapshot))
     }
