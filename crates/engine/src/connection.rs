@@ -8,6 +8,15 @@ pub enum Connection {
     /// PostgreSQL or CockroachDB.
     #[cfg(feature = "postgres")]
     Postgres(tokio_postgres::Client),
+    /// MySQL or MariaDB.
+    #[cfg(feature = "mysql")]
+    MySql(mysql_async::Conn),
+    /// Redis or Valkey.
+    #[cfg(feature = "redis")]
+    Redis(redis::aio::MultiplexedConnection),
+    /// A file.
+    #[cfg(feature = "sqlite")]
+    Sqlite(rusqlite::Connection),
 }
 
 impl Connection {
@@ -16,6 +25,13 @@ impl Connection {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(client) => !client.is_closed(),
+            // These notice at the next use.
+            #[cfg(feature = "mysql")]
+            Self::MySql(_) => true,
+            #[cfg(feature = "redis")]
+            Self::Redis(_) => true,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => true,
         }
     }
 }

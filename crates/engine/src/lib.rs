@@ -5,6 +5,7 @@
 //! Read in this order: [`driver`] (what a database module offers), [`look`] (what one look sees), [`lag`] (what a position is
 //! worth), [`manager`] (who looks when, and what it makes of it).
 
+mod address;
 pub mod connection;
 pub mod driver;
 pub mod fault;
@@ -14,8 +15,14 @@ pub mod manager;
 pub mod target;
 pub mod tls;
 
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 pub use connection::Connection;
 pub use driver::{DRIVERS, Driver, driver_of};

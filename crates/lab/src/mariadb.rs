@@ -179,10 +179,10 @@ impl MariaDb {
         self.execute(&["SET sql_log_bin=0", &insert]).await
     }
 
-    /// Holds a lock that applying waits for, until the connection is dropped.
+    /// Holds a lock that applying waits for, and readers do not, until the connection is dropped.
     pub async fn lock_table(&self) -> Result<Client> {
         let mut client = self.client().await?;
-        client.execute("LOCK TABLES lab.truth WRITE").await?;
+        client.execute("LOCK TABLES lab.truth READ").await?;
         Ok(client)
     }
 

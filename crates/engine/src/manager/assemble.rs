@@ -121,11 +121,7 @@ impl Whole<'_> {
             role: self.observed_role(look),
             writable: look.writable,
             version: look.version.clone(),
-            identity: look
-                .epoch
-                .as_ref()
-                .map(|epoch| epoch.history.clone())
-                .filter(|history| !history.is_empty()),
+            identity: look.identity.clone(),
             position: look.position_text.clone(),
             behind: self.behind(look),
             evidence: self.evidence(look),

@@ -2,7 +2,7 @@
 //!
 //! A slot is written by its own watcher alone and read by whoever assembles a snapshot; the lock is held for moments.
 
-use crate::driver::driver_of;
+use crate::driver::default_port;
 use crate::fault::{Fault, FaultKind};
 use crate::lag::Timeline;
 use crate::look::Look;
@@ -146,6 +146,6 @@ fn target_of(declared: &TreeReplica) -> Result<Target, Fault> {
     let uri = declared
         .address()
         .ok_or_else(|| cannot("it has no address that can be used: mend \"uri\" in its entry"))?;
-    let port = driver_of(&dialect).and_then(|driver| driver.default_port);
+    let port = default_port(&dialect);
     Target::new(uri, dialect, port)
 }

@@ -135,6 +135,7 @@ fn read_history(look: &mut Look, server: &Row, history: Option<&Row>) {
         let seen = int(history, "checkpoint_timeline").max(int(history, "recovery_timeline"));
         int(server, "received_tli").or(seen)
     };
+    look.identity = Some(system.as_str().into());
     look.epoch = Some(Epoch::branch(
         &*system,
         branch.and_then(|branch| u32::try_from(branch).ok()),
