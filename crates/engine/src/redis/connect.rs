@@ -7,6 +7,13 @@ use ::redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
     RedisError, ServerErrorKind,
 };
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// A server that is full says so at once.
+const LISTEN: Duration = Duration::from_millis(200);
 
 /// Opens a connection; deadlines are the caller's.
 pub(super) async fn open(target: &Target) -> Result<MultiplexedConnection, Fault> {
@@ -50,17 +57,41 @@ pub(super) async fn open(target: &Target) -> Result<MultiplexedConnection, Fault
     let patient = AsyncConnectionConfig::new()
         .set_connection_timeout(None)
         .set_response_timeout(None);
-    client
+    match client
         .get_multiplexed_async_connection_with_config(&patient)
         .await
-        .map_err(|error| fault(&error))
+    {
+        Ok(connection) => Ok(connection),
+        Err(error) => {
+            let fault = fault(&error);
+            let closed = fault.kind == FaultKind::Closed;
+            Err(match closed && is_full(target).await {
+                true => Fault::new(FaultKind::Saturated, FULL),
+                false => fault,
+            })
+        }
+    }
+}
+
+const FULL: &str = "max number of clients reached";
+
+/// Whether the server closes connections because it has too many. It says so at once and hangs up, and what we had sent by then
+/// makes the system throw its words away; so this one only listens.
+async fn is_full(target: &Target) -> bool {
+    let heard = async {
+        let mut stream = TcpStream::connect((target.host(), target.port())).await?;
+        let mut words = [0; 128];
+        let length = stream.read(&mut words).await?;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&words[..length]).contains("max number of clients"))
+    };
+    matches!(timeout(LISTEN, heard).await, Ok(Ok(true)))
 }
 
 /// What an error says about the server.
 pub(super) fn fault(error: &RedisError) -> Fault {
     let text = error.to_string();
     if text.contains("max number of clients") {
-        return Fault::new(FaultKind::Saturated, "max number of clients reached");
+        return Fault::new(FaultKind::Saturated, FULL);
     }
     match error.kind() {
         ErrorKind::AuthenticationFailed => {
