@@ -56,8 +56,8 @@ pub struct Look {
     pub native: Option<Verdict>,
     /// The lag that the server's own best-known figure tells, to be held against the measured one.
     pub claim: Option<Claim>,
-    /// Transactions that were written here and nowhere upstream, where the server tells.
-    pub errant: Option<Name>,
+    /// Up to where it holds writes of its own, where the server tells who wrote what.
+    pub own_writes: Position,
     /// How long its log is kept for those who are behind.
     pub retention: Option<Retention>,
 }
@@ -89,7 +89,7 @@ impl Look {
             missing: Vec::new(),
             native: None,
             claim: None,
-            errant: None,
+            own_writes: Position::default(),
             retention: None,
         }
     }

@@ -36,17 +36,23 @@ pub(super) fn domain_position(text: &str) -> Position {
     Position::of(sources)
 }
 
-/// Transactions in `current` that this server wrote itself and that go beyond what it applied: MariaDB's errant ones.
-pub(super) fn errant(current: &str, applied: &str, server: &str) -> Option<Name> {
-    let applied = domains(applied);
-    let beyond = domains(current).into_iter().filter(|gtid| {
-        let done = applied.iter().find(|done| done.domain == gtid.domain);
-        gtid.server.to_string() == server && done.is_some_and(|done| gtid.sequence > done.sequence)
-    });
-    let texts: Vec<String> = beyond
-        .map(|gtid| format!("{}-{}-{}", gtid.domain, gtid.server, gtid.sequence))
-        .collect();
-    (!texts.is_empty()).then(|| texts.join(",").into())
+/// MariaDB: up to where `current` holds transactions that this server wrote itself.
+pub(super) fn domain_own_writes(current: &str, server: &str) -> Position {
+    let own = domains(current)
+        .into_iter()
+        .filter(|gtid| gtid.server.to_string() == server);
+    Position::of(own.map(|gtid| {
+        let name: Name = gtid.domain.to_string().into();
+        (name, Intervals::up_to(gtid.sequence))
+    }))
+}
+
+/// MySQL: what of a set this server wrote itself.
+pub(super) fn set_own_writes(set: &Position, server: &str) -> Position {
+    let own = set
+        .sources()
+        .filter(|(name, _)| name.split(':').next() == Some(server));
+    Position::of(own.map(|(name, intervals)| (name.clone(), intervals.clone())))
 }
 
 /// MySQL: the intervals of each source.
@@ -101,9 +107,12 @@ mod tests {
     }
 
     #[test]
-    fn own_transactions_beyond_the_applied_are_errant() {
-        assert_eq!(errant("0-2-25", "0-1-24", "2").as_deref(), Some("0-2-25"));
-        assert_eq!(errant("0-1-24", "0-1-24", "2"), None);
-        assert_eq!(errant("0-2-20", "0-1-24", "2"), None);
+    fn own_writes_are_those_of_this_server() {
+        let own = domain_own_writes("0-2-25,1-1-7", "2");
+        assert_eq!(own, Position::of([("0".into(), Intervals::up_to(25))]));
+        let set = set_position("a1:1-5,b2:1-3,b2:tag:7");
+        let own = set_own_writes(&set, "b2");
+        assert_eq!(own.sources().count(), 2);
+        assert_eq!(own.source("a1"), None);
     }
 }

@@ -150,9 +150,11 @@ impl Session {
             look.epoch = Some(Epoch::of("gtid"));
             look.position_text = Some(position.replace('\n', "").into());
         }
-        if maria && follows {
-            look.errant = gtid::errant(&word("current"), &word("applied"), &word("server"));
-        }
+        let server = word("server");
+        look.own_writes = match maria {
+            true => gtid::domain_own_writes(&word("current"), &server),
+            false => gtid::set_own_writes(&look.position, &server),
+        };
         look.connections = number(row, &["connections"])
             .zip(number(row, &["max_connections"]))
             .and_then(|(used, max)| {
