@@ -7,6 +7,7 @@
 
 mod address;
 pub mod connection;
+pub mod doctor;
 pub mod driver;
 pub mod fault;
 pub mod lag;

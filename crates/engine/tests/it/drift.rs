@@ -172,7 +172,8 @@ async fn redis_promoted_and_following_the_wrong_one() {
         second.follow(replica.port()).await?;
         let cascaded = |replica: &Replica| {
             let link = first_link(replica).filter(|link| link.state == LinkState::Streaming);
-            link.and_then(|link| link.upstream_key).is_some_and(|key| &*key.replica == "r1")
+            link.and_then(|link| link.upstream_key)
+                .is_some_and(|key| &*key.replica == "r1")
         };
         until("fed by r1", &manager, "r2", cascaded).await?;
         caught_up(&manager, "r2").await?;
