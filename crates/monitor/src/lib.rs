@@ -57,9 +57,11 @@ mod wire;
 pub use config::Config;
 pub use handle::{Handle, StartError, start};
 pub use hub::{Busy, OnEvent};
+pub use replica_core::observed;
 pub use replica_core::{
-    Capabilities, Dialect, Event, EventKind, Lag, PoolUsage, Problem, Project, Replica, ReplicaKey, Role,
-    Routing, Rule, RuleMode, Secret, Snapshot, Source, SourceError, State, SyncStats, Verdict,
+    Capabilities, Dialect, Event, EventKind, Lag, Link, LinkState, Observed, PoolUsage, Problem, Project,
+    Replica, ReplicaKey, Role, Routing, Rule, RuleMode, Runway, Secret, Snapshot, Source, SourceError, State,
+    SyncStats, Verdict,
 };
 #[cfg(feature = "drivers")]
 pub use replica_engine as engine;

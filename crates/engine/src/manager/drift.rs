@@ -16,8 +16,8 @@ pub(super) fn drift(
     strangers: &[Stranger],
 ) -> Vec<Drift> {
     let found = [
-        role(view, look),
         two_masters(view, views),
+        role(view, look),
         writable(view, look),
         wrong_master(view, look, links, views, root),
         diverged(view, look, views, root),

@@ -21,6 +21,17 @@ export const snapshotText = (base) => get(base, 'api/snapshot');
 /** The last events, oldest first. */
 export const recentEvents = async (base) => JSON.parse(await get(base, 'api/events'));
 
+/** One replica with its evidence, or null when it is gone. */
+export async function replicaInfo(base, project, name) {
+  const path = `api/replicas/${encodeURIComponent(project)}/${encodeURIComponent(name)}`;
+  try {
+    return JSON.parse(await get(base, path));
+  } catch {
+    // The link's own state tells why nothing comes; what is shown keeps its age.
+    return null;
+  }
+}
+
 /** Address of the stream after a sequence number. */
 export function liveUrl(base, after) {
   const url = new URL('api/live', base);

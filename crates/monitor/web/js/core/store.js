@@ -97,6 +97,17 @@ export class Store {
     this.#schedule();
   }
 
+  /** @param {{ t: number, r: [number, any][] }} detail rows of which more than figures changed */
+  detail({ t, r }) {
+    this.#time(t);
+    for (const row of r) {
+      this.live.table.replace(row);
+      this.changes.rows.add(row[0]);
+    }
+    this.#count(r.length);
+    this.#schedule();
+  }
+
   /** @param {import('./log.js').Event[]} events oldest first */
   log(events) {
     const before = this.live.log.end;

@@ -9,7 +9,7 @@ import { SignedOut, liveUrl, snapshotText } from './api.js';
 
 const SILENCE = 12_000;
 const PAUSES = [500, 1000, 2000, 4000, 8000, 15_000];
-const KINDS = ['hello', 'delta', 'log', 'stats', 'reload', 'ping'];
+const KINDS = ['hello', 'delta', 'detail', 'log', 'stats', 'reload', 'ping'];
 
 /**
  * @typedef {object} LinkState

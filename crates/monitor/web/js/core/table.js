@@ -37,6 +37,8 @@ export class Table {
     this.reason = new Map();
     this.asOf = new Map();
     this.problem = new Map();
+    /** What servers say of themselves, without figures that change with every look. @type {Map<number, any>} */
+    this.observed = new Map();
     /** Oldest to newest around `head`; one column of all lags per sample. */
     this.history = new Float32Array(total * HISTORY).fill(NaN);
     this.head = 0;
@@ -61,22 +63,35 @@ export class Table {
         this.project[i] = this.projects.length - 1;
         this.name[i] = replica.name;
         this.dialect[i] = intern(dialects, replica.dialect ?? 'unknown');
-        this.master[i] = replica.role === 'master' ? 1 : 0;
-        this.state[i] = WIRE[replica.state] ?? WIRE.unknown;
-        this.lag[i] = replica.lag ?? NaN;
-        this.verdict[i] = VERDICT[replica.lagVerdict] ?? (replica.lag == null ? VERDICT.unknown : VERDICT.exact);
-        if (replica.lagTolerance != null) this.tolerance[i] = replica.lagTolerance;
-        this.idle[i] = replica.poolUsage?.in ?? NaN;
-        this.used[i] = replica.poolUsage?.out ?? NaN;
-        this.poolMin[i] = replica.pool?.min ?? NaN;
-        this.poolMax[i] = replica.pool?.max ?? NaN;
-        this.seen[i] = replica.lastPing ?? NaN;
+        this.#row(i, replica);
         if (replica.lagReason) this.reason.set(i, intern(reasons, replica.lagReason));
-        if (replica.lagAsOf != null) this.asOf.set(i, replica.lagAsOf);
-        if (replica.problem) this.problem.set(i, replica.problem);
         i++;
       }
     }
+  }
+
+  /** All that may change of a row. */
+  #row(i, replica) {
+    this.master[i] = replica.role === 'master' ? 1 : 0;
+    this.state[i] = WIRE[replica.state] ?? WIRE.unknown;
+    this.lag[i] = replica.lag ?? NaN;
+    this.verdict[i] = VERDICT[replica.lagVerdict] ?? (replica.lag == null ? VERDICT.unknown : VERDICT.exact);
+    if (replica.lagTolerance != null) this.tolerance[i] = replica.lagTolerance;
+    this.idle[i] = replica.poolUsage?.in ?? NaN;
+    this.used[i] = replica.poolUsage?.out ?? NaN;
+    this.poolMin[i] = replica.pool?.min ?? NaN;
+    this.poolMax[i] = replica.pool?.max ?? NaN;
+    this.seen[i] = replica.lastPing ?? NaN;
+    const { evidence, ...observed } = replica.observed ?? {};
+    const few = [['reason', replica.lagReason], ['asOf', replica.lagAsOf], ['problem', replica.problem], ['observed', replica.observed && observed]];
+    for (const [fact, value] of few) value == null ? this[fact].delete(i) : this[fact].set(i, value);
+  }
+
+  /** Takes one row of a `detail`: everything that is known of it now. @param {[number, any]} row */
+  replace([i, replica]) {
+    if (!(i < this.size)) return;
+    this.#row(i, replica);
+    this.#judge(i, this.shown[i]);
   }
 
   #indexes() {
@@ -112,7 +127,7 @@ export class Table {
    * Takes one row of a `delta`: `[i, state, lag, verdict, in, out, seen]`.
    *
    * What is left off at the end did not change, except that a verdict left off is exact; `null` is
-   * unknown. Why a lag is unknown and since when it is frozen never change by a delta.
+   * unknown. Why a lag is unknown and since when it is frozen never change by a delta, but by a `detail`.
    * @param {(number | null)[]} row
    */
   apply(row) {

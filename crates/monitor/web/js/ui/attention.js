@@ -1,12 +1,13 @@
 /**
- * The few replicas to look at first: down, then lagging, then those that should be measured and
- * are not. The list is rebuilt only when it differs, and never while somebody points at it.
+ * The few replicas to look at first: down, then lagging, then those that answer and drift or do not
+ * run as they should, then those that should be measured and are not. The list is rebuilt only when it differs, and never while somebody points at it.
  */
 import { projectName, replicaName, freeText } from '../core/anon.js';
 import { h, replace, setText } from '../core/dom.js';
 import { ago, lagWords, num, setting } from '../core/fmt.js';
 import { href } from '../core/router.js';
-import { CONNECTING, DOWN, LAGGING, UNKNOWN } from '../core/states.js';
+import { CONNECTING, DOWN, LAGGING, UNKNOWN, UP } from '../core/states.js';
+import { badLink, linkWords, trouble } from '../core/trouble.js';
 import { stateBadge } from './parts.js';
 import { lagFacts } from './replica-row.js';
 
@@ -17,19 +18,24 @@ export function why(table, i, now) {
   const problem = table.problem.get(i);
   if (problem) return freeText(problem);
   const reason = table.reason.get(i);
+  const observed = table.observed.get(i);
+  const said = observed?.reason ? `: ${freeText(observed.reason)}` : '';
   switch (table.shown[i]) {
     case DOWN:
-      return Number.isNaN(table.seen[i]) ? 'Not reachable, and never was' : `Not reachable, last seen ${ago(table.seen[i], now)}`;
+      return `Not reachable${said}${Number.isNaN(table.seen[i]) ? ', and never was' : `, last seen ${ago(table.seen[i], now)}`}`;
     case LAGGING: {
       const busy = table.used[i] / table.poolMax[i] >= 0.9 ? `, pool ${num(table.used[i])} / ${num(table.poolMax[i])}` : '';
-      return `${lagWords(lagFacts(table, i, now))} behind, over the ${setting(table.tolerance[i])} limit${busy}`;
+      const link = badLink(observed) ?? observed?.links?.find((own) => own.reason);
+      return `${lagWords(lagFacts(table, i, now))} behind, over the ${setting(table.tolerance[i])} limit${busy}${link ? `; ${freeText(linkWords(link))}` : ''}`;
     }
     case CONNECTING:
-      return 'Connecting, no answer yet';
+      return `Connecting${said || ', no answer yet'}`;
     case UNKNOWN:
-      return reason ? freeText(sentence(reason)) : 'No data: unknown is not counted as up';
-    default:
-      return reason ? freeText(sentence(reason)) : '';
+      return observed?.reason || reason ? freeText(sentence(observed?.reason || reason)) : 'No data: unknown is not counted as up';
+    default: {
+      const words = trouble(observed) || reason;
+      return words ? freeText(sentence(words)) : '';
+    }
   }
 }
 
@@ -38,16 +44,23 @@ const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 /** The worst rows, most severe first; the larger lag first among equals. */
 export function worstRows(table, measured, most = SHOWN) {
   const found = [];
-  const wanted = measured ? [DOWN, LAGGING, UNKNOWN] : [DOWN, LAGGING];
+  const wanted = measured ? [DOWN, LAGGING, UP, UNKNOWN] : [DOWN, LAGGING];
   for (const shown of wanted) {
     if (table.counts[shown] === 0 || found.length >= most) continue;
-    const rows = [];
-    for (let i = 0; i < table.size; i++) if (table.shown[i] === shown) rows.push(i);
+    const rows = shown === UP ? troubled(table) : [];
+    for (let i = 0; shown !== UP && i < table.size; i++) if (table.shown[i] === shown) rows.push(i);
     // Only a lag orders a list that changes all the time; the others keep the declared order.
     if (shown === LAGGING) rows.sort((a, b) => table.lag[b] - table.lag[a]);
     found.push(...rows.slice(0, most - found.length));
   }
   return found;
+}
+
+/** Rows that answer in time, and yet something is wrong with them. */
+function troubled(table) {
+  const rows = [];
+  for (const [i, observed] of table.observed) if (table.shown[i] === UP && trouble(observed)) rows.push(i);
+  return rows.sort((a, b) => a - b);
 }
 
 export class Attention {
@@ -92,7 +105,7 @@ export class Attention {
   }
 
   #rest(table, measured) {
-    const all = table.counts[DOWN] + table.counts[LAGGING] + (measured ? table.counts[UNKNOWN] : 0);
+    const all = table.counts[DOWN] + table.counts[LAGGING] + (measured ? table.counts[UNKNOWN] + troubled(table).length : 0);
     return all > SHOWN ? `and ${num(all - SHOWN)} more` : '';
   }
 }

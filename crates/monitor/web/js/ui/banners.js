@@ -41,7 +41,7 @@ export class Banners {
     show(this.unmeasured.el, !measures && world.table.size > 0);
     if (measures) return;
     const isTree = meta.source?.kind === 'tree file';
-    setText(this.unmeasured.title, isTree ? 'This source is a tree file: it declares replicas, nothing measures them yet.' : 'This source declares replicas; nothing measures them yet.');
+    setText(this.unmeasured.title, isTree ? 'Not connected: this shows what the tree file declares. Start with --live to ask the databases.' : 'This source declares replicas; nothing measures them yet.');
     setText(this.unmeasured.text, 'Unknown here means “not measured”, not “in trouble”.');
   }
 

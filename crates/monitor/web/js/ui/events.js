@@ -9,6 +9,7 @@ import { h } from '../core/dom.js';
 import { duration, num } from '../core/fmt.js';
 import { href } from '../core/router.js';
 import { stateOf } from '../core/states.js';
+import { linkWords } from '../core/trouble.js';
 import { signed } from './rule-state.js';
 
 /** The monitor speaks of itself under this name. */
@@ -48,11 +49,26 @@ function replicaState(event) {
   const words = [` ${state.word.toLowerCase()}`];
   if (event.role) words.push(`, now ${event.role}`);
   if (event.lag != null) words.push(`, lag ${duration(event.lag)}`);
+  if (event.reason) words.push(`: ${freeText(String(event.reason))}`);
   return { ...kind(state.badge, state.icon, state.word, state.id === 'down' ? 'error' : 'change'), text: [ofReplica(event), ...words] };
+}
+
+function replicaLinkChanged(event) {
+  const fine = event.state === 'streaming' || event.state === 'delayed';
+  const look = fine ? kind('st-up', 'up', 'Link') : kind('st-lag', 'lag', 'Link', event.state === 'broken' || event.state === 'diverged' ? 'error' : 'change');
+  return { ...look, text: [ofReplica(event), ` ${freeText(linkWords({ ...event, name: event.link }))}`] };
+}
+
+function replicaDrift(event) {
+  const drift = Array.isArray(event.drift) ? event.drift : [];
+  if (!drift.length) return { ...kind('st-up', 'up', 'Drift'), text: [ofReplica(event), ' agrees with its tree again'] };
+  return { ...kind('st-lag', 'warn', 'Drift', 'error'), text: [ofReplica(event), ` ${freeText(drift.join('; '))}`] };
 }
 
 const DESCRIBE = new Map(Object.entries({
   'replica.state': replicaState,
+  'replica.link': replicaLinkChanged,
+  'replica.drift': replicaDrift,
   'replica.added': (event) => ({ ...kind('st-conn', 'star', 'Added'), text: [ofReplica(event), event.role ? ` ${event.role}` : ''] }),
   'replica.removed': (event) => ({ ...kind('st-unk', 'unk', 'Removed'), text: [ofReplica(event), ' is no longer declared'] }),
   'replica.promoted': (event) => ({ ...kind('st-conn', 'star', 'Promoted'), text: [ofReplica(event), ' slave → master'] }),
@@ -91,6 +107,8 @@ export function describe(event) {
 /** Severity alone, without making nodes: for filters over thousands of events. @returns {Severity} */
 export function severity(event) {
   if (event.type === 'error' || (event.type === 'replica.state' && event.state === 'down')) return 'error';
+  if (event.type === 'replica.link' && (event.state === 'broken' || event.state === 'diverged')) return 'error';
+  if (event.type === 'replica.drift' && event.drift?.length) return 'error';
   if (event.type === 'rule.sync.done') return syncFailed(event.stats) ? 'error' : 'note';
   return event.type === 'rule.sync.start' ? 'note' : 'change';
 }

@@ -17,6 +17,7 @@ const GUTTER = { x: 150, y: 26 };
  * @property {number[]} masters rows
  * @property {number[]} slaves rows
  * @property {number} more slaves that are not drawn
+ * @property {Map<number, number[]>} [feeds] row → rows of this cluster that feed it; without an entry, the first master does
  */
 /** @typedef {{ from: number, to: number, both: boolean }} Flow ids of clusters */
 
@@ -42,11 +43,17 @@ export function ranks(ids, flows) {
   return rank;
 }
 
-function size({ masters, slaves, more }) {
+/** Room at the right for lines from one slave to another. */
+const BEND = 26;
+
+const bends = ({ slaves, feeds }) => slaves.some((row) => feeds?.get(row)?.some((from) => slaves.includes(from)));
+
+function size(cluster) {
+  const { masters, slaves, more } = cluster;
   const right = slaves.length + (more > 0 ? 1 : 0);
   const lines = Math.max(masters.length, right, 1);
   return {
-    width: PAD * 2 + NODE.width + (right > 0 ? LINK + NODE.width : 0),
+    width: PAD * 2 + NODE.width + (right > 0 ? LINK + NODE.width : 0) + (bends(cluster) ? BEND : 0),
     height: HEAD + lines * (NODE.height + NODE.gap) - NODE.gap + PAD,
   };
 }
@@ -118,7 +125,22 @@ function nodesOf(cluster, box) {
   const masters = column(Math.max(1, cluster.masters.length), box.x + PAD, box);
   const count = cluster.slaves.length + (cluster.more > 0 ? 1 : 0);
   const slaves = column(count, box.x + PAD + NODE.width + LINK, box);
-  return { id: cluster.id, masters, slaves, edges: slaves.map((slave) => edge(masters[0], slave)) };
+  return { id: cluster.id, masters, slaves, edges: cluster.slaves.map((row, k) => feedsOf(cluster, row).map((from) => {
+    const at = cluster.slaves.indexOf(from);
+    return at < 0 ? edge(masters[Math.max(0, cluster.masters.indexOf(from))], slaves[k]) : bend(slaves[at], slaves[k]);
+  })) };
+}
+
+/** The rows that feed a row, among those that are drawn. A link from elsewhere is no reason to draw one from here. */
+function feedsOf({ masters, slaves, feeds }, row) {
+  const told = feeds?.get(row);
+  return told ? told.filter((from) => masters.includes(from) || slaves.includes(from)) : [masters[0]];
+}
+
+/** From one slave to another: around the right side. */
+function bend(from, to) {
+  const [x, y1, y2] = [from.x + NODE.width, from.y + NODE.height / 2, to.y + NODE.height / 2];
+  return { d: `M${x} ${y1}C${x + BEND} ${y1} ${x + BEND} ${y2} ${x + 3} ${y2}`, label: null };
 }
 
 /** From the right side of the master to the left side of the slave. */

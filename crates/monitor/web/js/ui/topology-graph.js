@@ -9,6 +9,7 @@ import { h, icon, replace, s, setAttr, setText } from '../core/dom.js';
 import { lagWords, num, plural } from '../core/fmt.js';
 import { href } from '../core/router.js';
 import { STATES } from '../core/states.js';
+import { badLink } from '../core/trouble.js';
 import { worstWords } from './group-row.js';
 import { NODE, layout } from './graph.js';
 import { lagFacts } from './replica-row.js';
@@ -33,6 +34,29 @@ export function flowsOf(rules, numberOf) {
   return [...flows.values()];
 }
 
+/** Replication between projects, as servers tell of it: the same shape as flows of rules. */
+export function linksBetween(table) {
+  const links = [];
+  for (const [row, observed] of table.observed) {
+    for (const { upstreamReplica: from } of observed.links ?? []) {
+      if (!from || from.project === table.projects[table.project[row]].name) continue;
+      const source = table.find(from.project, from.replica);
+      if (source >= 0) links.push({ from: table.project[source], to: table.project[row], both: false, rules: [], row });
+    }
+  }
+  return links;
+}
+
+/** The rows of its own project that feed a row, as its server tells; undefined when nobody knows. */
+function feedersOf(table, row) {
+  const { name } = table.projects[table.project[row]];
+  const observed = table.observed.get(row);
+  if (observed?.role === 'master' && observed.links.length === 0) return [];
+  const links = observed?.links?.filter((link) => link.upstreamReplica);
+  if (!links?.length) return undefined;
+  return links.filter((link) => link.upstreamReplica.project === name).map((link) => table.find(name, link.upstreamReplica.replica)).filter((from) => from >= 0);
+}
+
 /** @returns {import('./graph.js').Cluster} the worst slaves of a project, in declared order */
 function cluster(table, id, whole) {
   const { first, count } = table.projects[id];
@@ -41,7 +65,8 @@ function cluster(table, id, whole) {
   for (let i = first; i < first + count; i++) (table.master[i] ? masters : slaves).push(i);
   if (!whole) return { id, masters: [], slaves: [], more: 0, stub: true };
   const worst = slaves.slice().sort((a, b) => table.shown[a] - table.shown[b] || a - b).slice(0, MAX_SLAVES).sort((a, b) => a - b);
-  return { id, masters: masters.slice(0, MAX_MASTERS), slaves: worst, more: slaves.length - worst.length, stub: false };
+  const feeds = new Map(worst.map((row) => [row, feedersOf(table, row)]).filter(([, from]) => from));
+  return { id, masters: masters.slice(0, MAX_MASTERS), slaves: worst, more: slaves.length - worst.length, stub: false, feeds };
 }
 
 export class TopologyGraph {
@@ -59,6 +84,7 @@ export class TopologyGraph {
     const ids = [...new Set([...shown, ...touched.flatMap((flow) => [flow.from, flow.to])])];
     const clusters = ids.map((id) => cluster(table, id, shown.includes(id)));
     const plan = layout(clusters, touched);
+    this.table = table;
     this.nodes.clear();
     const parts = [plan.flows.map((flow) => this.#flow(flow))];
     clusters.forEach((own, k) => parts.push(this.#cluster(table, own, plan.boxes.get(own.id), plan.nodes[k])));
@@ -66,10 +92,18 @@ export class TopologyGraph {
     this.update(table, null, now);
   }
 
-  #flow({ d, label, both, rules }) {
+  #flow({ d, label, both, rules, row }) {
+    if (row !== undefined) return this.#link(d, label, row);
     const names = rules.length === 1 ? `rule ${cut(ruleName(rules[0].name), 18)}` : plural(rules.length, 'rule');
     const address = rules.length === 1 ? href(['rules', rules[0].name]) : href(['rules']);
     return s('g', null, s('path', { class: 'edge e-rule', d, 'marker-end': 'url(#arr)', 'marker-start': both ? 'url(#arr)' : null }), s('a', { href: address }, labelBox(label, names)));
+  }
+
+  /** A stream from another project into a replica of this one. */
+  #link(d, label, row) {
+    const { table } = this;
+    const name = replicaName(table.name[row]);
+    return s('g', null, s('path', { class: 'edge e-up', d, 'marker-end': 'url(#arr)' }), s('a', { href: href(['replicas', table.projects[table.project[row]].name, table.name[row]]) }, labelBox(label, `feeds ${cut(name, 16)}`)));
   }
 
   #cluster(table, own, box, places) {
@@ -80,7 +114,7 @@ export class TopologyGraph {
       const [text] = worstWords(table, own.id);
       return [...out, box_(places.masters[0], href(['topology'], { project: name }), plural(table.projects[own.id].count, 'replica'), text)];
     }
-    own.slaves.forEach((row, k) => out.push(this.#edge(row, places.edges[k])));
+    own.slaves.forEach((row, k) => out.push(this.#edges(row, places.edges[k])));
     if (own.masters.length === 0) out.push(s('text', { class: 's', x: places.masters[0].x + 8, y: places.masters[0].y + 30 }, 'no master is declared'));
     own.masters.forEach((row, k) => out.push(this.#node(table, row, places.masters[k])));
     own.slaves.forEach((row, k) => out.push(this.#node(table, row, places.slaves[k])));
@@ -88,11 +122,13 @@ export class TopologyGraph {
     return out;
   }
 
-  #edge(row, { d, label }) {
-    const path = s('path', { d, 'marker-end': 'url(#arr)' });
-    const box = labelBox(label, '');
-    this.nodes.set(row, { path, label: box.lastChild });
-    return s('g', null, path, box);
+  /** One line for each stream into a replica; the lag stands on one of them. */
+  #edges(row, edges) {
+    const paths = edges.map(({ d }) => s('path', { d, 'marker-end': 'url(#arr)' }));
+    const place = edges.find(({ label }) => label)?.label;
+    const box = place && labelBox(place, '');
+    this.nodes.set(row, { paths, label: box?.lastChild });
+    return s('g', null, paths, box);
   }
 
   #node(table, row, place) {
@@ -116,9 +152,11 @@ export class TopologyGraph {
       setText(node.second, `${state.word} · ${table.master[row] ? 'master · ' : ''}${table.dialect[row]}`);
       const lag = lagWords(lagFacts(table, row, now)).replace('— ', '');
       setText(node.title, `${replicaName(table.name[row])}: ${state.word}${table.master[row] ? ', master' : `, lag ${lag}`}`);
-      if (!node.path) continue;
-      setAttr(node.path, 'class', `edge e-${state.id}`);
-      setText(node.label, lag);
+      if (!node.paths) continue;
+      // A link that does not run is drawn as one that lags, however well its replica answers.
+      const look = state.id === 'up' && badLink(table.observed.get(row)) ? 'lagging' : state.id;
+      for (const path of node.paths) setAttr(path, 'class', `edge e-${look}`);
+      if (node.label) setText(node.label, lag);
     }
   }
 }

@@ -78,7 +78,7 @@ export class TopologyTree {
     parts.badge.set(table.shown[i]);
     link(parts, href(['replicas', table.projects[table.project[i]].name, table.name[i]]), replicaName(table.name[i]));
     const lag = lagWords(lagFacts(table, i, this.now()));
-    setText(parts.note, [table.master[i] ? 'master' : 'slave', table.dialect[i], table.master[i] ? '' : lag.startsWith('—') ? 'lag unknown' : `lag ${lag}`].filter(Boolean).join(' · '));
+    setText(parts.note, [table.master[i] ? 'master' : 'slave', table.dialect[i], table.master[i] ? '' : lag.startsWith('—') ? 'lag unknown' : `lag ${lag}`, fedBy(table, i)].filter(Boolean).join(' · '));
   }
 
   #rule(el, parts, f, r) {
@@ -92,6 +92,12 @@ export class TopologyTree {
   close() {
     this.list.close();
   }
+}
+
+/** Who feeds it, where its server tells and it is not simply the project's only master. */
+function fedBy(table, i) {
+  const from = table.observed.get(i)?.links?.map((own) => own.upstreamReplica).filter(Boolean) ?? [];
+  return from.length ? `fed by ${from.map(({ replica }) => replicaName(replica)).join(', ')}` : '';
 }
 
 function link(parts, address, text) {

@@ -2,6 +2,7 @@
  * One replica: how far behind, why, and what happened to it.
  */
 import { freeText, projectName, replicaName } from '../core/anon.js';
+import { replicaInfo } from '../core/api.js';
 import { h, icon, replace, setText, show } from '../core/dom.js';
 import { ago, dateTime, lagWords, num, percent, setting } from '../core/fmt.js';
 import { utc } from '../core/prefs.js';
@@ -11,6 +12,7 @@ import { sampleEvery } from '../core/store.js';
 import { why } from '../ui/attention.js';
 import { EventList, missing, trail } from '../ui/detail.js';
 import { LagChart } from '../ui/lag-chart.js';
+import { Observed } from '../ui/observed.js';
 import { card, facts, lagNote, stateBadge, tile } from '../ui/parts.js';
 import { lagFacts } from '../ui/replica-row.js';
 
@@ -39,6 +41,8 @@ class ReplicaDetail {
     this.chart = new LagChart();
     this.noChart = h('p', { class: 'body mid' });
     this.facts = h('div', { class: 'body' });
+    this.observed = new Observed();
+    this.asked = -Infinity;
     this.events = new EventList((event) => event.project === project && event.replica === name);
     this.content = h('div', { class: 'stack' },
       trail([['Replicas', href(['replicas'])], [projectName(project), ofProject], [replicaName(name), null]]),
@@ -46,6 +50,7 @@ class ReplicaDetail {
       this.why,
       h('div', { class: 'tiles' }, Object.values(this.tiles).map((own) => own.el)),
       h('div', { class: 'grid2' }, card('h-lag', 'Lag since this page was opened', h('div', null, this.chart.el, this.noChart)), card('h-facts', 'Facts', this.facts)),
+      this.observed.el,
       card('h-events', 'Events of this replica', this.events.el));
     this.gone = missing('No such replica', ['“', h('span', null, replicaName(name)), '” is not declared in project “', h('span', null, projectName(project)), '”. It may have been removed or renamed.'], h('a', { class: 'btn primary', href: href(['replicas']) }, 'All replicas'));
     replace(this.el);
@@ -68,6 +73,23 @@ class ReplicaDetail {
     if (changes.structure || changes.rows.has(i) || changes.tick) this.#figures(table, i, now, meta);
     if (changes.structure || changes.sample || other) this.#drawChart(table, i, meta);
     if (changes.structure || changes.log) this.events.update(log, changes.structure);
+    this.#ask(meta, changes.structure);
+  }
+
+  /** The evidence changes with every look and is told to nobody who does not ask. */
+  async #ask(meta, again) {
+    if (!meta.source?.live) return this.observed.update(null, 0);
+    const since = performance.now() - this.asked;
+    if (!again && since < (meta.pollMs ?? 2000) * 0.9) return;
+    this.asked = performance.now();
+    const { project, name } = this;
+    const info = await replicaInfo(document.baseURI, project, name);
+    // The reader may have gone on meanwhile, or stopped the screen.
+    if (info && !this.closed && project === this.project && name === this.name && !this.store.frozen) this.observed.update(info, this.store.serverNow());
+  }
+
+  close() {
+    this.closed = true;
   }
 
   #figures(table, i, now, meta) {
@@ -96,7 +118,7 @@ class ReplicaDetail {
     const applies = table.verdict[i] !== VERDICT.not_applicable;
     show(this.chart.el, measures && applies);
     show(this.noChart, !(measures && applies));
-    setText(this.noChart, applies ? 'Nothing measures this replica, so there is nothing to draw.' : 'A master is the source of its project: there is no lag to draw.');
+    setText(this.noChart, applies ? 'Not connected, so there is nothing to draw: start with --live to ask the databases.' : 'A master is the source of its project: there is no lag to draw.');
     if (measures && applies) this.chart.update(table, i, sampleEvery(meta));
   }
 

@@ -9,7 +9,7 @@ import { plural } from '../core/fmt.js';
 import { STATES } from '../core/states.js';
 import { firstSteps } from '../ui/first-steps.js';
 import { segmented, select } from '../ui/parts.js';
-import { TopologyGraph, flowsOf } from '../ui/topology-graph.js';
+import { TopologyGraph, flowsOf, linksBetween } from '../ui/topology-graph.js';
 import { TopologyTree } from '../ui/topology-tree.js';
 
 /** More than this is not a picture any more. */
@@ -56,7 +56,12 @@ class Topology {
     this.rules = rules;
     if (rebuild) this.#build();
     else if (this.asTree) this.tree.update(table, changes.rows);
-    else if (changes.rows.size) this.graph.update(table, changes.rows, this.store.serverNow());
+    else if (changes.rows.size) {
+      // Who feeds whom may have changed with a row, and then the picture is another one.
+      const feeds = feedsText(table);
+      if (feeds !== this.feeds) this.#build();
+      else this.graph.update(table, changes.rows, this.store.serverNow());
+    }
   }
 
   #build() {
@@ -71,12 +76,14 @@ class Topology {
     const names = new Map(table.projects.map(({ name }, p) => [name, p]));
     const one = names.get(this.wanted) ?? (everything ? -1 : worstProject(table));
     const shown = one < 0 ? table.projects.map((_, p) => p) : [one];
-    const flows = this.onlyReplication ? [] : flowsOf(this.rules, (name) => names.get(name) ?? -1);
+    const rules = this.onlyReplication ? [] : flowsOf(this.rules, (name) => names.get(name) ?? -1);
+    const flows = [...rules, ...linksBetween(table)];
     this.#controls(one, small || this.asTree);
     show(this.legend, !this.asTree);
     replace(this.panel, this.asTree ? this.tree.el : this.graph.el);
     if (this.asTree) this.tree.build(table, shown, flows);
     else this.graph.build(table, { shown, flows }, this.store.serverNow());
+    this.feeds = feedsText(table);
   }
 
   #controls(one, mayShowAll) {
@@ -91,6 +98,13 @@ class Topology {
     phone.removeEventListener('change', this.relayout);
     this.tree.close();
   }
+}
+
+/** Names who feeds whom. */
+function feedsText(table) {
+  const parts = [];
+  for (const [row, { links }] of table.observed) for (const { upstreamReplica: from } of links ?? []) if (from) parts.push(row, from.project, from.replica);
+  return parts.join('\0');
 }
 
 /** The project with the worst replica: what an operator most likely came to see. */

@@ -1,7 +1,7 @@
 //! A made-up fleet behind the real monitor: what an application's own source looks like, and what the
 //! browser tests and benches follow. Every figure in it is invented; nothing of it is in the product.
 //!
-//! `fleet --replicas 1000 --change 100 --every 100 [--hostile | --familiar] [--token T] [--port P] [--hang-at POLL]`
+//! `fleet --replicas 1000 --change 100 --every 100 [--hostile | --familiar] [--observed] [--token T] [--port P] [--hang-at POLL]`
 
 #![allow(
     clippy::print_stdout,
@@ -9,9 +9,11 @@
     reason = "an example talks to whoever started it"
 )]
 
+mod observed;
+
 use replica_monitor::{
-    Config, Dialect, Lag, PoolUsage, Project, Replica, Role, Rule, RuleMode, Snapshot, State, SyncStats,
-    start,
+    Config, Dialect, Lag, PoolUsage, Project, Replica, ReplicaKey, Role, Rule, RuleMode, Snapshot, State,
+    SyncStats, start,
 };
 use std::error::Error;
 use std::sync::Arc;
@@ -49,6 +51,8 @@ struct Options {
     every_ms: u64,
     hostile: bool,
     familiar: bool,
+    /// Whether the servers speak for themselves.
+    observed: bool,
     token: Option<String>,
     port: u16,
     /// The poll that is never answered.
@@ -62,6 +66,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         every_ms: 1000,
         hostile: false,
         familiar: false,
+        observed: false,
         token: None,
         port: 0,
         hang_at: None,
@@ -78,6 +83,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
             "--token" => options.token = Some(value()?),
             "--hostile" => options.hostile = true,
             "--familiar" => options.familiar = true,
+            "--observed" => options.observed = true,
             other => return Err(format!("unknown option {other}").into()),
         }
     }
@@ -92,6 +98,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         every_ms,
         hostile,
         familiar,
+        observed,
         token,
         port,
         hang_at,
@@ -106,7 +113,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         while hang_at.is_some_and(|at| poll >= at) {
             std::thread::park();
         }
-        fleet(&names, change, poll)
+        let plain = fleet(&names, change, poll);
+        if observed { speaking(plain, poll) } else { plain }
     };
     let config = Config {
         port,
@@ -177,6 +185,26 @@ fn fleet(names: &[(Arc<str>, Vec<Arc<str>>)], change: usize, poll: u64) -> Snaps
     }
     snapshot.rules = rules(names, poll, change);
     snapshot
+}
+
+/// The same fleet, with what its servers say.
+fn speaking(plain: Snapshot, poll: u64) -> Snapshot {
+    let key = |project: &Project, r: usize| {
+        let replica = project.replicas.get(r)?;
+        Some(ReplicaKey::new(project.name.clone(), replica.name.clone()))
+    };
+    let masters: Vec<Option<ReplicaKey>> = plain.projects.iter().map(|project| key(project, 0)).collect();
+    let mut projects = plain.projects.clone();
+    for (p, project) in projects.iter_mut().enumerate() {
+        let (own, next) = (&masters[p], &masters[(p + 1) % masters.len()]);
+        let (Some(own), Some(next), sibling) = (own, next, key(project, 5)) else {
+            continue;
+        };
+        for (r, replica) in Arc::make_mut(project).replicas.iter_mut().enumerate() {
+            replica.observed = observed::observed(r, poll, [own, next], sibling.as_ref());
+        }
+    }
+    Snapshot { projects, ..plain }
 }
 
 fn replica(name: &Arc<str>, place: usize, master: bool, lag_ms: u64, project: usize, now: i64) -> Replica {
