@@ -8,6 +8,9 @@ pub enum Connection {
     /// PostgreSQL or CockroachDB.
     #[cfg(feature = "postgres")]
     Postgres(tokio_postgres::Client),
+    /// MySQL or MariaDB.
+    #[cfg(feature = "mysql")]
+    MySql(mysql_async::Conn),
 }
 
 impl Connection {
@@ -16,6 +19,8 @@ impl Connection {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(client) => !client.is_closed(),
+            #[cfg(feature = "mysql")]
+            Self::MySql(client) => !client.is_disconnected(),
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct Advice {
 pub static DRIVERS: &[&Driver] = &[
     #[cfg(feature = "postgres")]
     &crate::postgres::DRIVER,
+    #[cfg(feature = "mysql")]
+    &crate::mysql::DRIVER,
 ];
 
 /// The driver of a dialect, if one is compiled in.

@@ -14,6 +14,8 @@ pub mod manager;
 pub mod target;
 pub mod tls;
 
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 
