@@ -3,6 +3,7 @@
 use super::sql;
 use crate::fault::{Fault, FaultKind};
 use crate::target::{Target, TlsWish};
+use crate::tls;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, SslOpts};
 use tokio_rustls::rustls::RootCertStore;
@@ -95,14 +96,18 @@ fn options(target: &Target, program: &str) -> Result<OptsBuilder, Fault> {
         .socket(target.option("socket"))
         // An address that says TCP means it.
         .prefer_socket(false)
-        .ssl_opts(tls(target)?)
+        .ssl_opts(encryption(target)?)
         .connect_attribute("program_name", program))
 }
 
 /// The driver can demand encryption but not merely prefer it, so an address that says nothing gets none: most servers of a
 /// private network have no certificate to show.
-fn tls(target: &Target) -> Result<Option<SslOpts>, Fault> {
+///
+/// It also compares the name where only the authority was to be asked (`verify-ca`): stricter than wished, never laxer.
+fn encryption(target: &Target) -> Result<Option<SslOpts>, Fault> {
     let wish = target.tls(TlsWish::Prefer)?;
+    // The driver would report a file of authorities that cannot be read as a server that cannot be reached.
+    tls::config(&wish)?;
     let options = SslOpts::default();
     let options = match wish {
         TlsWish::Off | TlsWish::Prefer => return Ok(None),
@@ -142,7 +147,10 @@ pub(super) fn fault(error: &Error) -> Fault {
             // The message of a failed login names user, host and database, never the password.
             format!("{} ({})", error.message, error.code),
         ),
-        Error::Io(IoError::Io(error)) => Fault::from_io(error),
+        Error::Io(IoError::Io(error)) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(refused) => untrusted(refused),
+            None => Fault::from_io(error),
+        },
         Error::Io(IoError::Tls(error)) => Fault::new(FaultKind::Misconfigured, format!("TLS: {error}")),
         Error::Driver(DriverError::ConnectionClosed) => {
             Fault::new(FaultKind::Closed, "the connection was closed")
@@ -160,6 +168,11 @@ pub(super) fn fault(error: &Error) -> Fault {
         ),
         Error::Url(_) => Fault::new(FaultKind::NotAsked, "its address cannot be used"),
     }
+}
+
+/// It answers, but not with a certificate that the address accepts.
+fn untrusted(error: &tokio_rustls::rustls::Error) -> Fault {
+    Fault::new(FaultKind::Misconfigured, format!("TLS: {error}"))
 }
 
 fn kind(code: u16) -> FaultKind {
@@ -208,18 +221,17 @@ mod tests {
         let options = |uri: &str| {
             let dialect = Dialect::new("mysql");
             let uri = Uri::parse(uri, Some(&dialect)).unwrap();
-            tls(&Target::new(uri, dialect, Some(3306)).unwrap()).unwrap()
+            encryption(&Target::new(uri, dialect, Some(3306)).unwrap())
         };
-        assert!(options("mysql://u:p@db/x").is_none());
-        assert!(
-            options("mysql://u:p@db/x?ssl-mode=REQUIRED")
-                .unwrap()
-                .accept_invalid_certs()
-        );
-        assert!(
-            options("mysql://u:p@db/x?ssl-mode=VERIFY_CA&ssl-ca=/ca.pem")
-                .unwrap()
-                .skip_domain_validation()
-        );
+        assert_eq!(options("mysql://u:p@db/x"), Ok(None));
+        assert_eq!(options("mysql://u:p@db/x?ssl-mode=PREFERRED"), Ok(None));
+        let required = options("mysql://u:p@db/x?ssl-mode=REQUIRED").unwrap().unwrap();
+        assert!(required.accept_invalid_certs());
+        let verified = options("mysql://u:p@db/x?ssl-mode=VERIFY_IDENTITY")
+            .unwrap()
+            .unwrap();
+        assert!(!verified.accept_invalid_certs() && !verified.skip_domain_validation());
+        let unread = options("mysql://u:p@db/x?ssl-mode=VERIFY_CA&ssl-ca=/no/such/file.pem");
+        assert_eq!(unread.unwrap_err().kind, FaultKind::NotAsked);
     }
 }

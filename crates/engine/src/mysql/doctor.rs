@@ -111,9 +111,11 @@ fn log(settings: &Settings) -> Vec<Advice> {
 
 /// A master that loses its last transactions in a crash reuses their numbers, and every replica breaks.
 fn crash(settings: &Settings) -> Vec<Advice> {
-    let careless = ["sync_binlog", "innodb_flush_log_at_trx_commit"];
-    let careless = careless
+    let names = ["sync_binlog", "innodb_flush_log_at_trx_commit"];
+    let logs = !is(settings, "log_bin", "OFF");
+    let careless = names
         .iter()
+        .filter(|_| logs)
         .filter_map(|name| Some((name, settings.get(*name).filter(|value| *value != "1")?)));
     careless
         .map(|(name, value)| {

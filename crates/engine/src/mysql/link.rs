@@ -94,7 +94,8 @@ fn error(row: &Record, receives: &str, applies: bool) -> Option<(LinkState, Opti
 
 /// The server itself says that it holds transactions which its master does not have.
 fn has_parted(number: i64, text: &str) -> bool {
-    number == 1950 || text.contains("diverged") || text.contains("has more GTIDs than")
+    let said = ["diverged", "requested to start from GTID", "has more GTIDs than"];
+    number == 1950 || said.iter().any(|said| text.contains(said))
 }
 
 fn connecting(row: &Record) -> String {
@@ -128,7 +129,7 @@ fn streaming(row: &Record) -> (LinkState, Option<Reason>) {
 pub(super) fn unseen(running: bool) -> LinkSeen {
     let why = match running {
         true => "replication runs here; its upstream and state only SLAVE MONITOR may see",
-        false => "no replication thread runs here; why not only SLAVE MONITOR may see",
+        false => "replication does not run here, or only half of it; why, only SLAVE MONITOR may see",
     };
     LinkSeen {
         reason: Some(why.into()),

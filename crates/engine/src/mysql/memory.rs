@@ -23,6 +23,8 @@ pub(super) struct Memory {
     refused: BTreeMap<Topic, (u32, bool)>,
     settings: BTreeMap<String, String>,
     pub(super) followers: Vec<Follower>,
+    /// At which look they were told.
+    followers_at: Option<u32>,
     /// Whether the last look found a stream into the server.
     follows: bool,
     /// There are no GTIDs: positions are files and offsets.
@@ -37,12 +39,15 @@ impl Memory {
             false => Topic::Followers,
             true => Topic::Dumps,
         };
+        let due = self
+            .followers_at
+            .is_none_or(|at| self.looks.saturating_sub(at) >= FOLLOWERS_EVERY);
         let wanted = [
             (Topic::Server, true),
             (Topic::Log, self.by_file && !self.follows),
             (Topic::Links, true),
             (Topic::Applier, mysql && self.follows),
-            (followers, self.looks.is_multiple_of(FOLLOWERS_EVERY)),
+            (followers, due),
             (Topic::Settings, self.looks.is_multiple_of(AGAIN_AFTER)),
         ];
         let topics = wanted
@@ -70,6 +75,7 @@ impl Memory {
         }
         if answers.has(Topic::Followers) || answers.has(Topic::Dumps) {
             self.followers = followers::read(answers, flavour);
+            self.followers_at = Some(self.looks);
         }
         let executed = answers
             .rows(Topic::Server)
@@ -177,7 +183,11 @@ mod tests {
         let mut answers = Answers::default();
         answers.refused.insert(Topic::Followers, true);
         memory.take(&answers, MYSQL);
-        for _ in 0..4 {
+        assert!(memory.topics(MYSQL).contains(&Topic::Dumps));
+        let mut threads = Answers::default();
+        threads.put(Topic::Dumps, Vec::new());
+        memory.take(&threads, MYSQL);
+        for _ in 1..FOLLOWERS_EVERY {
             assert!(!memory.topics(MYSQL).contains(&Topic::Dumps));
             memory.take(&Answers::default(), MYSQL);
         }

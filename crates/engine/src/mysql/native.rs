@@ -87,7 +87,7 @@ fn received(row: &Record) -> Option<Evidence> {
         source: "Gtid_IO_Pos",
         says: of_link(
             row,
-            format!("{waiting} transactions received and not yet applied"),
+            format!("transactions received and not yet applied: {waiting}"),
         ),
         age_ms: None,
     })

@@ -18,8 +18,11 @@ const QUOTE_NAMES: [i64; 14] = [
 
 /// An error of the thread that applies: number and what is harmless of the text.
 pub(super) fn applying(number: i64, text: &str) -> String {
-    let text = text.trim().strip_prefix("Error '").unwrap_or(text.trim());
-    let clause = first_clause(text);
+    let text = text.trim();
+    let clause = match text.strip_prefix("Error '") {
+        Some(inner) => first_clause(inner).trim_end_matches('\''),
+        None => first_clause(text),
+    };
     let clause = match QUOTE_NAMES.contains(&number) {
         true => clause.to_owned(),
         false => without_quotes(clause),
@@ -40,7 +43,7 @@ fn numbered(number: i64, text: &str) -> String {
 fn first_clause(text: &str) -> &str {
     let end = ENDS.iter().filter_map(|end| text.find(end)).min();
     let clause = end.and_then(|end| text.get(..end)).unwrap_or(text);
-    clause.trim_end_matches(['\'', '.', ' '])
+    clause.trim_end_matches(['.', ' '])
 }
 
 /// Everything from the first quotation on: a value may hold quotes itself, so where it ends cannot be told.
@@ -84,12 +87,14 @@ mod tests {
         let missing = "Error executing row event: 'Table 'shop.t' doesn't exist'";
         assert_eq!(
             applying(1146, missing),
-            "1146 Error executing row event: 'Table 'shop.t' doesn't exist"
+            "1146 Error executing row event: 'Table 'shop.t' doesn't exist'"
         );
+        let whole = "Error 'Table 'shop.t2' doesn't exist' on query. Default database: ''. Query: 'insert'";
+        assert_eq!(applying(1146, whole), "1146 Table 'shop.t2' doesn't exist");
         let gone = "Could not execute Delete_rows_v1 event on table shop.t; Can't find record in 't', Error_code: 1032; x";
         assert_eq!(
             applying(1032, gone),
-            "1032 Could not execute Delete_rows_v1 event on table shop.t; Can't find record in 't"
+            "1032 Could not execute Delete_rows_v1 event on table shop.t; Can't find record in 't'"
         );
     }
 
