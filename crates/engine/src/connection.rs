@@ -11,6 +11,12 @@ pub enum Connection {
     /// MySQL or MariaDB.
     #[cfg(feature = "mysql")]
     MySql(mysql_async::Conn),
+    /// Redis or Valkey.
+    #[cfg(feature = "redis")]
+    Redis(redis::aio::MultiplexedConnection),
+    /// A file.
+    #[cfg(feature = "sqlite")]
+    Sqlite(rusqlite::Connection),
 }
 
 impl Connection {
@@ -21,6 +27,11 @@ impl Connection {
             Self::Postgres(client) => !client.is_closed(),
             #[cfg(feature = "mysql")]
             Self::MySql(client) => !client.is_disconnected(),
+            // These notice at the next use.
+            #[cfg(feature = "redis")]
+            Self::Redis(_) => true,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => true,
         }
     }
 }

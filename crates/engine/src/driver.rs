@@ -3,6 +3,7 @@
 //! Nothing here opens a connection; the database modules do. Deadlines, retries and the meaning of what was seen are the
 //! [manager](crate::manager)'s and the [meter](crate::lag)'s.
 
+use crate::address::{self, AddressProbe};
 use crate::connection::Connection;
 use crate::fault::Fault;
 use crate::look::Look;
@@ -56,6 +57,10 @@ pub static DRIVERS: &[&Driver] = &[
     &crate::postgres::DRIVER,
     #[cfg(feature = "mysql")]
     &crate::mysql::DRIVER,
+    #[cfg(feature = "redis")]
+    &crate::redis::DRIVER,
+    #[cfg(feature = "sqlite")]
+    &crate::sqlite::DRIVER,
 ];
 
 /// The driver of a dialect, if one is compiled in.
@@ -64,6 +69,22 @@ pub fn driver_of(dialect: &Dialect) -> Option<&'static Driver> {
         .iter()
         .copied()
         .find(|driver| driver.dialects.contains(&dialect.name()))
+}
+
+/// A probe for that server: of its dialect's driver, or one that only knocks.
+pub fn probe_of(target: Target) -> Box<dyn Probe> {
+    match driver_of(target.dialect()) {
+        Some(driver) => (driver.probe)(target),
+        None => Box::new(AddressProbe(target)),
+    }
+}
+
+/// The port of an address that names none.
+pub fn default_port(dialect: &Dialect) -> Option<u16> {
+    match driver_of(dialect) {
+        Some(driver) => driver.default_port,
+        None => address::port_of(dialect),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 //! Read in this order: [`driver`] (what a database module offers), [`look`] (what one look sees), [`lag`] (what a position is
 //! worth), [`manager`] (who looks when, and what it makes of it).
 
+mod address;
 pub mod connection;
+pub mod doctor;
 pub mod driver;
 pub mod fault;
 pub mod lag;
@@ -18,6 +20,10 @@ pub mod tls;
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 pub use connection::Connection;
 pub use driver::{DRIVERS, Driver, driver_of};

@@ -24,6 +24,8 @@ pub struct Look {
     pub version: Option<Name>,
     /// What names this one server: its UUID, id or address. Links of others refer to it.
     pub server: Option<Name>,
+    /// What people know it by: a system identifier, a server id, a replication id.
+    pub identity: Option<Name>,
     /// Which history its positions belong to.
     pub epoch: Option<Epoch>,
     /// How far it is: written, at a master; applied, at a slave. Empty where the product has no positions.
@@ -32,6 +34,8 @@ pub struct Look {
     pub position_text: Option<Name>,
     /// What a position counts.
     pub unit: &'static str,
+    /// Why it tells no position, if it does not.
+    pub no_position: Option<&'static str>,
     /// Why lag has no meaning for this server, if it has none.
     pub no_lag: Option<Reason>,
     /// The server's clock, microseconds since 1970.
@@ -52,8 +56,8 @@ pub struct Look {
     pub native: Option<Verdict>,
     /// The lag that the server's own best-known figure tells, to be held against the measured one.
     pub claim: Option<Claim>,
-    /// Transactions that were written here and nowhere upstream, where the server tells.
-    pub errant: Option<Name>,
+    /// Up to where it holds writes of its own, where the server tells who wrote what.
+    pub own_writes: Position,
     /// How long its log is kept for those who are behind.
     pub retention: Option<Retention>,
 }
@@ -69,10 +73,12 @@ impl Look {
             writable: None,
             version: None,
             server: None,
+            identity: None,
             epoch: None,
             position: Position::default(),
             position_text: None,
             unit: "bytes",
+            no_position: None,
             no_lag: None,
             clock_us: None,
             links: Vec::new(),
@@ -83,7 +89,7 @@ impl Look {
             missing: Vec::new(),
             native: None,
             claim: None,
-            errant: None,
+            own_writes: Position::default(),
             retention: None,
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! It holds the password, so it has no `Debug` that shows one, and its [`Target::address`] is host and port alone.
 
+use crate::driver::default_port;
 use crate::fault::{Fault, FaultKind};
 use replica_core::Dialect;
-use replica_core::tree::Uri;
+use replica_core::tree::{TreeReplica, Uri};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -48,6 +49,20 @@ impl Target {
             dialect,
             default_port,
         })
+    }
+
+    /// The server that an entry of a tree names.
+    pub fn declared(entry: &TreeReplica) -> Result<Self, Fault> {
+        let cannot = |why: &'static str| Fault::new(FaultKind::NotAsked, why);
+        let dialect = entry
+            .dialect
+            .clone()
+            .ok_or_else(|| cannot("its dialect is not declared: add \"dialect\" to its entry"))?;
+        let uri = entry
+            .address()
+            .ok_or_else(|| cannot("it has no address that can be used: mend \"uri\" in its entry"))?;
+        let port = default_port(&dialect);
+        Self::new(uri, dialect, port)
     }
 
     /// The declared dialect.

@@ -1,1 +1,45 @@
-//! Real servers for tests and for trials by hand. Empty until the first driver needs one; it never installs anything.
+//! Real database servers on free ports of this machine, for tests and trials; and every way to break them.
+//!
+//! Nothing is installed here and nothing is simulated: a missing server is an error that names its package. Everything that is
+//! started ends with its owner, by process id.
+//!
+//! Read in this order: [`lab`] (the folder), [`postgres`], [`mariadb`], [`redis`], [`sqlite`] (the servers), [`proxy`] (the network
+//! between them), [`truth`] (how far behind a replica truly is), [`scene`] (several of them put together).
+
+#![allow(
+    clippy::print_stderr,
+    reason = "a lab is talked to through a terminal or a test's output"
+)]
+
+pub mod client;
+pub mod daemon;
+pub mod lab;
+pub mod mariadb;
+pub mod postgres;
+pub mod program;
+pub mod proxy;
+pub mod redis;
+pub mod scene;
+pub mod sqlite;
+pub mod truth;
+pub mod wait;
+
+pub use client::Client;
+pub use lab::Lab;
+pub use mariadb::MariaDb;
+pub use postgres::Postgres;
+pub use program::Missing;
+pub use proxy::Proxy;
+pub use redis::Redis;
+pub use sqlite::SqliteFile;
+pub use truth::Truth;
+pub use wait::wait_for;
+
+/// The user that may do everything, on every server.
+pub const ADMIN: &str = "lab";
+/// The user with the grants that a monitor is recommended.
+pub const WATCHER: &str = "watcher";
+/// The user that may log in and nothing else.
+pub const PLAIN: &str = "plain";
+/// The password of all three.
+pub const PASSWORD: &str = "lab-s3cret";

@@ -3,6 +3,9 @@
 use crate::report::Skipped;
 use crate::run::{find, run};
 use anyhow::Result;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A program, and the packages that bring it.
@@ -18,6 +21,7 @@ pub(crate) fn ensure(programs: &[Program]) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
+    let quiet = Quiet::begin();
     let tried = apt(&["update", "-qq"]).and_then(|()| {
         apt(&[
             &["install", "-y", "-qq", "--no-install-recommends"],
@@ -25,6 +29,7 @@ pub(crate) fn ensure(programs: &[Program]) -> Result<()> {
         ]
         .concat())
     });
+    drop(quiet);
     let names: Vec<&str> = missing().map(|program| program.name).collect();
     if names.is_empty() {
         return Ok(());
@@ -36,6 +41,43 @@ pub(crate) fn ensure(programs: &[Program]) -> Result<()> {
     let (names, packages) = (names.join(", "), packages.join(" "));
     let message = format!("missing: {names}; install them with: apt-get install {packages}{why}");
     Err(Skipped(message).into())
+}
+
+/// While it lives, packages that are installed start no services: the lab starts its own, and nothing else is wanted.
+struct Quiet(Vec<PathBuf>);
+
+/// Debian asks the first whether a service may be started, and the second whether to make a database cluster.
+const QUIET: [(&str, &str, u32); 2] = [
+    ("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755),
+    (
+        "/etc/postgresql-common/createcluster.conf",
+        "create_main_cluster = false\n",
+        0o644,
+    ),
+];
+
+impl Quiet {
+    /// Where we may not write, the services start; they do no harm, since the lab chooses free ports.
+    fn begin() -> Self {
+        let wanted = QUIET.iter().filter(|(path, ..)| !Path::new(path).exists());
+        let written = wanted.filter_map(|(path, text, mode)| {
+            let path = PathBuf::from(path);
+            fs::create_dir_all(path.parent()?).ok()?;
+            fs::write(&path, text).ok()?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).ok()?;
+            Some(path)
+        });
+        Self(written.collect())
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // What was written here is ours to take away; the package brings its own.
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {

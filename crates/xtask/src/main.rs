@@ -1,4 +1,4 @@
-//! The developers' commands: `cargo x check | test | tidy | bench`.
+//! The developers' commands: `cargo x check | test | tidy | lab | bench`.
 //!
 //! One file for each. Nothing of the product is here.
 
@@ -11,6 +11,7 @@
 mod bench;
 mod check;
 mod debian;
+mod lab;
 mod report;
 mod run;
 mod test;
@@ -40,6 +41,11 @@ static COMMANDS: &[Command] = &[
         name: "tidy",
         purpose: "the house rules alone",
         run: tidy::tidy,
+    },
+    Command {
+        name: "lab",
+        purpose: "real database servers to try things with: lab up SCENE",
+        run: lab::lab,
     },
     Command {
         name: "bench",

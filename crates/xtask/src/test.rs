@@ -25,6 +25,19 @@ const PROGRAMS: &[Program] = &[
         name: "systemd-analyze",
         packages: &["systemd"],
     },
+    Program {
+        // The server's own programs are not on the path; this comes with them.
+        name: "pg_createcluster",
+        packages: &["postgresql"],
+    },
+    Program {
+        name: "mariadbd",
+        packages: &["mariadb-server"],
+    },
+    Program {
+        name: "redis-server",
+        packages: &["redis-server"],
+    },
 ];
 
 pub(crate) fn test(_: &[String]) -> Result<()> {

@@ -149,11 +149,6 @@ impl Position {
         self.0.get(name)
     }
 
-    /// The sources that `other` lacks altogether.
-    pub fn sources_unknown_to<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a Name> {
-        self.0.keys().filter(|name| !other.0.contains_key(*name))
-    }
-
     /// How many numbers `master` has beyond this, over its sources.
     pub fn behind(&self, master: &Self) -> u64 {
         let lacking = |(name, wanted): (&Name, &Intervals)| {

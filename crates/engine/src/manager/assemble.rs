@@ -121,11 +121,7 @@ impl Whole<'_> {
             role: self.observed_role(look),
             writable: look.writable,
             version: look.version.clone(),
-            identity: look
-                .epoch
-                .as_ref()
-                .map(|epoch| epoch.history.clone())
-                .filter(|history| !history.is_empty()),
+            identity: look.identity.clone(),
             position: look.position_text.clone(),
             behind: self.behind(look),
             evidence: self.evidence(look),
@@ -178,12 +174,7 @@ impl Whole<'_> {
             Err(why) => Lag::unknown(why),
         };
         let runway = match self.against(from) {
-            Ok(master) => runway(
-                look,
-                seen,
-                &lag,
-                from.filter(|from| from.leads()).unwrap_or(master),
-            ),
+            Ok(master) => runway(look, seen, &lag, from.unwrap_or(master), master),
             Err(why) => replica_core::Runway::Unknown(why.into()),
         };
         Link {
@@ -279,18 +270,15 @@ impl Whole<'_> {
                 age_ms: age(look.at),
             });
         }
-        if let Ok(master) = self.master() {
-            if let (Some(position), Some((at, _))) = (
-                master.look.as_ref().and_then(|look| look.position_text.as_ref()),
-                master.recorded(),
-            ) {
-                evidence.push(Evidence {
-                    source: "position of the master",
-                    says: format!("{}: {position}", master.name()),
-                    age_ms: age(at),
-                });
-            }
-        }
+        let master = self.master().ok().and_then(|master| {
+            let position = master.look.as_ref()?.position_text.as_ref()?;
+            Some(Evidence {
+                source: "position of the master",
+                says: format!("{}: {position}", master.name()),
+                age_ms: age(master.recorded()?),
+            })
+        });
+        evidence.extend(master);
         evidence.extend(look.evidence.iter().cloned());
         evidence
     }

@@ -1,7 +1,7 @@
 //! Where a server differs from its tree, in sentences. Nothing is changed.
 
 use super::view::View;
-use crate::lag::SameHistory;
+use crate::lag::{Intervals, SameHistory};
 use crate::look::Look;
 use replica_core::observed::{Drift, DriftKind, Stranger};
 use replica_core::{Link, Name, Role};
@@ -105,27 +105,25 @@ fn wrong_master(
     })
 }
 
-/// Writes that its master lacks. The look before is compared with the master's later one, so that what was only just written does
-/// not count.
+/// Own writes that its master lacks. The look before is compared with the master's later one, so that what was only just
+/// replicated does not count.
 fn diverged(view: &View, look: &Look, views: &[View], root: Option<usize>) -> Option<Drift> {
-    if let Some(errant) = &look.errant {
-        let message = format!("it holds transactions that were written here alone: {errant}");
-        return Some(tell(DriftKind::Diverged, message));
-    }
     let root = root
         .map(|place| &views[place])
         .filter(|root| root.name() != view.name())?;
-    let (before, server) = (view.before.as_ref()?, look.server.as_ref()?);
+    let before = view.before.as_ref().filter(|_| !look.links.is_empty())?;
     let master = root.answer().filter(|master| master.at > before.at)?;
-    let own = before
-        .position
-        .sources_unknown_to(&master.position)
-        .any(|source| source == server);
-    own.then(|| {
-        tell(
-            DriftKind::Diverged,
-            "it holds transactions that were written here alone (its own server id): they will surface when it is promoted",
-        )
+    let lacking = |(name, own): (&Name, &Intervals)| {
+        let there = master.position.source(name).map_or(0, Intervals::last);
+        (own.last() > there).then(|| name.to_string())
+    };
+    let sources: Vec<String> = before.own_writes.sources().filter_map(lacking).collect();
+    (!sources.is_empty()).then(|| {
+        let message = format!(
+            "it holds transactions that were written here and that its master lacks (source {}): they will surface when it is promoted",
+            sources.join(", ")
+        );
+        tell(DriftKind::Diverged, message)
     })
 }
 

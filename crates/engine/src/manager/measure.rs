@@ -41,7 +41,9 @@ pub(super) fn lag(look: &Look, before: Option<&Look>, link: &LinkSeen, against: 
     let stopped = look.at.saturating_duration_since(looked) > against.tick.mul_f64(FRESH_TICKS);
     let at = if stopped { looked } else { look.at };
     let measured = match link.measured_at_upstream {
-        false if look.position.is_empty() => return native(look, "the server tells no position".into()),
+        false if look.position.is_empty() => {
+            return native(look, look.no_position.unwrap_or("it tells no position").into());
+        }
         false => timeline.measure(at, look.epoch.as_ref(), &look.position),
         true => match acknowledged(against.master, link) {
             Ok(position) => timeline.measure(looked, None, &position),
@@ -127,9 +129,9 @@ fn native(look: &Look, otherwise: Reason) -> Lag {
 
 /// Why there is no record of a master's positions.
 fn unmeasured(master: &View) -> Reason {
-    match &master.fault {
-        Some(fault) => format!("its master cannot be asked: {}", fault.message).into(),
-        None if master.look.is_none() => "its master has not answered yet".into(),
-        None => "its master tells no position".into(),
+    match (&master.fault, &master.look) {
+        (Some(fault), _) => format!("its master cannot be asked: {}", fault.message).into(),
+        (None, None) => "its master has not answered yet".into(),
+        (None, Some(look)) => look.no_position.unwrap_or("its master tells no position").into(),
     }
 }

@@ -4,10 +4,11 @@ use super::view::View;
 use crate::look::{Hold, LinkSeen, Look, Retention};
 use replica_core::{Lag, Runway};
 
-/// The runway of one link into `look`, whose lag is `lag`.
-pub(super) fn runway(look: &Look, link: &LinkSeen, lag: &Lag, master: &View) -> Runway {
-    let Some(leading) = master.answer() else {
-        return Runway::Unknown("its master does not answer".into());
+/// The runway of one link into `look`, whose lag is `lag`. Its log is kept by `upstream`, which may itself follow, and
+/// grows as fast as `master` writes.
+pub(super) fn runway(look: &Look, link: &LinkSeen, lag: &Lag, upstream: &View, master: &View) -> Runway {
+    let Some(leading) = upstream.answer() else {
+        return Runway::Unknown("its upstream does not answer".into());
     };
     let rate = master.slot.seen().timeline.rate();
     let slot = link

@@ -2,8 +2,7 @@
 //!
 //! A slot is written by its own watcher alone and read by whoever assembles a snapshot; the lock is held for moments.
 
-use crate::driver::driver_of;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::lag::Timeline;
 use crate::look::Look;
 use crate::target::Target;
@@ -49,7 +48,7 @@ pub(super) struct Seen {
 
 impl Slot {
     pub(super) fn new(key: ReplicaKey, declared: TreeReplica) -> Self {
-        let target = target_of(&declared);
+        let target = Target::declared(&declared);
         Self {
             key,
             declared: Mutex::new(Arc::new(declared)),
@@ -135,17 +134,4 @@ fn wall_clock_us() -> i64 {
 /// A moment of the monitor's own clock as milliseconds since 1970.
 pub(super) fn wall_ms(at: Instant) -> i64 {
     (wall_clock_us() - i64::try_from(at.elapsed().as_micros()).unwrap_or_default()) / 1000
-}
-
-fn target_of(declared: &TreeReplica) -> Result<Target, Fault> {
-    let cannot = |why: &'static str| Fault::new(FaultKind::NotAsked, why);
-    let dialect = declared
-        .dialect
-        .clone()
-        .ok_or_else(|| cannot("its dialect is not declared: add \"dialect\" to its entry"))?;
-    let uri = declared
-        .address()
-        .ok_or_else(|| cannot("it has no address that can be used: mend \"uri\" in its entry"))?;
-    let port = driver_of(&dialect).and_then(|driver| driver.default_port);
-    Target::new(uri, dialect, port)
 }

@@ -1,6 +1,6 @@
 //! What is known of a project's replicas at one instant, copied out of their slots, and who leads it.
 
-use super::slot::{Slot, wall_ms};
+use super::slot::Slot;
 use crate::fault::Fault;
 use crate::look::{LinkSeen, Look};
 use replica_core::tree::TreeReplica;
@@ -75,9 +75,8 @@ impl View {
     }
 
     /// When its positions were last recorded as a master's.
-    pub(super) fn recorded(&self) -> Option<(Instant, i64)> {
-        let at = self.slot.seen().timeline.looked()?;
-        Some((at, wall_ms(at)))
+    pub(super) fn recorded(&self) -> Option<Instant> {
+        self.slot.seen().timeline.looked()
     }
 }
 

@@ -4,7 +4,7 @@
 //! master has been looked at, so that positions are read back to back.
 
 use super::slot::Slot;
-use crate::driver::{Probe, driver_of};
+use crate::driver::{Probe, probe_of};
 use crate::fault::{Fault, FaultKind};
 use crate::look::Look;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -114,22 +114,11 @@ async fn look(slot: &Slot, kept: &mut Option<Box<dyn Probe>>, deadline: Instant)
 async fn look_once(slot: &Slot, kept: &mut Option<Box<dyn Probe>>, deadline: Instant) -> Result<Look, Fault> {
     let mut probe = match kept.take() {
         Some(probe) => probe,
-        None => probe_of(slot)?,
+        None => probe_of(slot.target.clone()?),
     };
     let looked = timeout_at(deadline, probe.look()).await;
     let look =
         looked.unwrap_or_else(|_| Err(Fault::new(FaultKind::TimedOut, "no answer within the deadline")))?;
     *kept = Some(probe);
     Ok(look)
-}
-
-fn probe_of(slot: &Slot) -> Result<Box<dyn Probe>, Fault> {
-    let target = slot.target.clone()?;
-    match driver_of(target.dialect()) {
-        Some(driver) => Ok((driver.probe)(target)),
-        None => Err(Fault::new(
-            FaultKind::NotAsked,
-            format!("no driver for {}", target.dialect().name()),
-        )),
-    }
 }

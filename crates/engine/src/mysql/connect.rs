@@ -63,6 +63,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) async fn start(target: &Target) -> Result<Self, Fault> {
+        // In no database: a look needs none, and its user may have no right to one.
         let options = options(target, "replica-monitor")?
             .max_allowed_packet(Some(LARGEST_ANSWER))
             .wait_timeout(Some(IDLE_FOR));
@@ -78,7 +79,8 @@ impl Session {
 
 /// Opens a connection for an application.
 pub(super) async fn lend(target: &Target) -> Result<Conn, Fault> {
-    open(options(target, "replica-monitor pool")?).await
+    let database = Some(target.database()).filter(|name| !name.is_empty());
+    open(options(target, "replica-monitor pool")?.db_name(database)).await
 }
 
 async fn open(options: OptsBuilder) -> Result<Conn, Fault> {
@@ -86,13 +88,11 @@ async fn open(options: OptsBuilder) -> Result<Conn, Fault> {
 }
 
 fn options(target: &Target, program: &str) -> Result<OptsBuilder, Fault> {
-    let database = Some(target.database()).filter(|name| !name.is_empty());
     Ok(OptsBuilder::default()
         .ip_or_hostname(target.host())
         .tcp_port(target.port())
-        .user(target.user())
+        .user(Some(target.user().unwrap_or("root")))
         .pass(target.password())
-        .db_name(database)
         .socket(target.option("socket"))
         // An address that says TCP means it.
         .prefer_socket(false)

@@ -37,6 +37,14 @@ fn advise(answers: &Answers, flavour: Flavour) -> Vec<Advice> {
             "SET GLOBAL gtid_strict_mode = ON; and gtid_strict_mode = ON in my.cnf",
         ));
     }
+    if is(&settings, "gtid_mode", "OFF") {
+        advice.push(say(
+            "gtid_mode = OFF",
+            "after a failover each replica's place in the new master's log must be searched by hand, and \
+             below another replica lag cannot be measured",
+            "turn GTIDs on step by step, as the manual tells under \"Enabling GTID Transactions Online\"",
+        ));
+    }
     if answers.refused.get(&Topic::Followers) == Some(&true) {
         advice.push(say(
             "followers cannot be listed",

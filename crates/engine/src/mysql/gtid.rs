@@ -48,6 +48,19 @@ pub(super) fn of_domains(list: &[Gtid]) -> Position {
     Position::of(domains(list).into_iter().map(source))
 }
 
+/// Up to where a list holds what that server wrote itself.
+pub(super) fn own_of_domains(list: &[Gtid], server: &str) -> Position {
+    let own = list.iter().filter(|gtid| gtid.server.to_string() == server);
+    of_domains(&own.copied().collect::<Vec<_>>())
+}
+
+/// What of a set that server wrote itself, under any tag.
+pub(super) fn own_of_set(set: &Position, server: &str) -> Position {
+    let is_own = |name: &str| name.split(':').next() == Some(server);
+    let own = set.sources().filter(|(name, _)| is_own(name));
+    Position::of(own.map(|(name, intervals)| (name.clone(), intervals.clone())))
+}
+
 /// MySQL's set: `uuid:1-5:7`, from 8.3 on also `uuid:tag:1-5`, separated by commas and newlines. A tag is a source of its own.
 pub(super) fn of_set(text: &str) -> Position {
     let mut sources: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
@@ -136,6 +149,16 @@ mod tests {
         assert!(of_set("").is_empty());
         assert!(of_set("\n").is_empty());
         assert!(of_set("u:9-3").source("u").is_none());
+    }
+
+    #[test]
+    fn own_writes_are_those_of_this_server() {
+        assert_eq!(
+            own_of_domains(&list("0-2-25,1-1-7"), "2"),
+            set(&[("0", &[(0, 25)])])
+        );
+        let own = own_of_set(&of_set("a1:1-5,b2:1-3:tag:7"), "b2");
+        assert_eq!(own, set(&[("b2", &[(1, 3)]), ("b2:tag", &[(7, 7)])]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::memory::Memory;
 use super::sql::Topic;
 use super::{link, native};
 use crate::fault::{Fault, FaultKind};
-use crate::lag::Epoch;
+use crate::lag::{Epoch, Position};
 use crate::look::Look;
 use replica_core::observed::{Connections, Evidence};
 use replica_core::{Name, Role};
@@ -65,14 +65,20 @@ fn read(look: &mut Look, answers: &Answers, memory: &Memory, flavour: Flavour) -
     look.retention = memory.retention();
     look.missing = memory.missing(flavour);
     look.followers = memory.followers.clone();
-    if look.role == Some(Role::Master) && look.position.is_empty() && !memory.is_on("log_bin") {
-        look.evidence.push(Evidence {
-            source: "log_bin",
-            says: "it writes no binary log, so nothing can follow it and it has no position".to_owned(),
-            age_ms: None,
-        });
+    if look.position.is_empty() {
+        look.no_position = no_position(look, memory);
     }
     Ok(())
+}
+
+fn no_position(look: &Look, memory: &Memory) -> Option<&'static str> {
+    match look.role {
+        Some(Role::Master) if !memory.is_on("log_bin") => Some("it writes no binary log (log_bin)"),
+        _ if memory.by_file => {
+            Some("it has no GTIDs, and where it is in the log only REPLICATION CLIENT may see")
+        }
+        _ => None,
+    }
 }
 
 fn role(follows: bool) -> Role {
@@ -86,6 +92,7 @@ fn read_server(look: &mut Look, row: &Record, flavour: Flavour) {
         .filled("version")
         .map(|version| product(version, flavour).into());
     look.server = row.filled("server").map(Name::from);
+    look.identity.clone_from(&look.server);
     look.clock_us = row.int("clock_us");
     // One connection more than the limit is let in, but only for administrators: that one is not counted.
     let used = row.count("connections").zip(row.count("max_connections"));
@@ -110,10 +117,10 @@ fn product(version: &str, flavour: Flavour) -> String {
 fn read_mariadb(look: &mut Look, row: &Record, links_seen: bool) {
     let list = |column| gtid::list(row.text(column).unwrap_or_default());
     let applied = list("applied");
-    let own = own_writes(row, &list("current"), &applied);
+    let own = gtid::own_of_domains(&list("current"), row.text("server").unwrap_or_default());
     let follows = match links_seen {
         true => !look.links.is_empty(),
-        false => guess(look, row, !applied.is_empty() && own.is_empty()),
+        false => guess(look, row, !applied.is_empty() && !has_led(&own, &applied)),
     };
     look.role = Some(role(follows));
     let column = if follows { "applied" } else { "written" };
@@ -121,28 +128,14 @@ fn read_mariadb(look: &mut Look, row: &Record, links_seen: bool) {
     look.position_text = row.filled(column).map(short);
     look.epoch = Some(Epoch::of("gtid"));
     look.unit = "transactions";
-    if follows && !own.is_empty() {
-        let own: Vec<String> = own
-            .iter()
-            .map(|gtid| format!("{}-{}-{}", gtid.domain, gtid.server, gtid.number))
-            .collect();
-        look.errant = Some(short(&own.join(",")));
-    }
+    look.own_writes = own;
 }
 
-/// What this server wrote itself, beyond what it has applied, in the domains that it follows.
-fn own_writes(row: &Record, current: &[Gtid], applied: &[Gtid]) -> Vec<Gtid> {
-    let Some(server) = row.count("server") else {
-        return Vec::new();
-    };
-    let applied = gtid::domains(applied);
-    let is_own = |gtid: &&Gtid| {
-        u64::from(gtid.server) == server
-            && applied
-                .get(&gtid.domain)
-                .is_some_and(|number| gtid.number > *number)
-    };
-    current.iter().filter(is_own).copied().collect()
+/// Whether it has written beyond what it has applied of others, in a domain that it followed: it was promoted since.
+fn has_led(own: &Position, applied: &[Gtid]) -> bool {
+    gtid::of_domains(applied)
+        .sources()
+        .any(|(domain, applied)| own.source(domain).is_some_and(|own| own.last() > applied.last()))
 }
 
 /// Whether it follows, where the rows about that may not be read. A promoted replica still has a place that it applied up to,
@@ -168,6 +161,7 @@ fn guess(look: &mut Look, row: &Record, has_applied: bool) -> bool {
 
 fn read_set(look: &mut Look, row: &Record) {
     look.position = gtid::of_set(row.text("executed").unwrap_or_default());
+    look.own_writes = gtid::own_of_set(&look.position, row.text("server").unwrap_or_default());
     look.position_text = row.filled("executed").map(short);
     look.epoch = Some(Epoch::of("gtid"));
     look.unit = "transactions";

@@ -100,7 +100,10 @@ fn read_server(look: &mut Look, row: &Row) {
     let follows = flag(row, "rec").unwrap_or_default();
     look.role = Some(if follows { Role::Slave } else { Role::Master });
     look.writable = Some(!follows && flag(row, "read_only") == Some(false));
-    look.version = text(row, "version").map(|version| format!("PostgreSQL {version}").into());
+    // "15.18 (Debian 15.18-0+deb12u1)": who packaged it is not the question.
+    let version = text(row, "version");
+    look.version =
+        version.map(|version| format!("PostgreSQL {}", version.split(' ').next().unwrap_or_default()).into());
     look.clock_us = int(row, "clock_us");
     look.position = count(row, "pos").map(Position::offset).unwrap_or_default();
     look.position_text = text(row, "pos_text").map(Name::from);
@@ -135,6 +138,7 @@ fn read_history(look: &mut Look, server: &Row, history: Option<&Row>) {
         let seen = int(history, "checkpoint_timeline").max(int(history, "recovery_timeline"));
         int(server, "received_tli").or(seen)
     };
+    look.identity = Some(system.as_str().into());
     look.epoch = Some(Epoch::branch(
         &*system,
         branch.and_then(|branch| u32::try_from(branch).ok()),

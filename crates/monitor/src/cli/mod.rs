@@ -3,6 +3,8 @@
 //! 0: done. 1: it could not be done. 2: it was asked for wrongly.
 
 mod check;
+#[cfg(feature = "drivers")]
+mod doctor;
 mod scaffold;
 mod serve;
 mod settings;
@@ -31,6 +33,8 @@ enum Wanted {
     Serve(settings::Flags),
     /// Tell what is wrong with a tree file.
     Check(check::Check),
+    #[cfg(feature = "drivers")]
+    Doctor(doctor::Doctor),
     Scaffold(scaffold::Scaffold),
     /// Write a shell's completion script to standard output.
     Completions {
@@ -75,6 +79,8 @@ pub fn main() -> ExitCode {
         None => serve::run(&serve),
         Some(Wanted::Serve(serve)) => serve::run(&serve),
         Some(Wanted::Check(check)) => check.run(out),
+        #[cfg(feature = "drivers")]
+        Some(Wanted::Doctor(doctor)) => doctor.run(out),
         Some(Wanted::Scaffold(scaffold)) => scaffold.run(out).map_err(Failure::from),
         Some(Wanted::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "replica-monitor", out);

@@ -127,14 +127,9 @@ impl Flags {
             insecure_no_auth: self.insecure_no_auth,
             ..Config::default()
         };
-        let tree = self
-            .tree
-            .clone()
-            .or_else(|| env.get("MONITOR_TREE").map(PathBuf::from));
-        let tree = base.join(tree.unwrap_or_else(|| DEFAULT_TREE.into()));
         Ok(Settings {
             config,
-            tree,
+            tree: base.join(env.tree(self.tree.as_deref())),
             watch: !self.no_watch,
             live: self.live || env.flag("MONITOR_LIVE")?,
         })
@@ -166,6 +161,12 @@ impl Flags {
             None => env.secret("MONITOR_OPERATOR_TOKEN"),
         }
     }
+}
+
+/// The tree file that is meant, for commands that need nothing else.
+#[cfg(feature = "drivers")]
+pub(super) fn tree_path(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    Ok(Environment::read(Path::new(""))?.tree(given))
 }
 
 fn address(host: &str) -> Result<IpAddr, Failure> {
@@ -222,6 +223,13 @@ impl Environment {
             }
         }
         Ok(Self(variables))
+    }
+
+    fn tree(&self, given: Option<&Path>) -> PathBuf {
+        let named = given
+            .map(Path::to_owned)
+            .or_else(|| self.get("MONITOR_TREE").map(PathBuf::from));
+        named.unwrap_or_else(|| DEFAULT_TREE.into())
     }
 
     fn get(&self, name: &str) -> Option<String> {

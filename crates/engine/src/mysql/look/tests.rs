@@ -58,14 +58,14 @@ fn a_mariadb_master_is_where_its_log_ends_and_a_replica_where_it_has_applied() {
         &[(Topic::Server, server()), (Topic::Links, vec![])],
     );
     assert_eq!((master.role, domain(&master)), (Some(Role::Master), Some(30)));
-    assert_eq!((master.errant, master.writable), (None, Some(false)));
+    assert_eq!(master.writable, Some(false));
     assert_eq!(master.version.as_deref(), Some("MariaDB 10.11.19"));
     let replica = seen(
         Flavour::MariaDb,
         &[(Topic::Server, server()), (Topic::Links, streaming())],
     );
     assert_eq!((replica.role, domain(&replica)), (Some(Role::Slave), Some(24)));
-    assert_eq!(replica.errant.as_deref(), Some("0-2-30"));
+    assert_eq!(replica.own_writes.source("0").map(Intervals::last), Some(30));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn without_gtids_files_of_one_master_are_compared() {
         MYSQL_57,
         &[(Topic::Server, server("u-1")), (Topic::Links, vec![])],
     );
-    assert!(denied.position.is_empty() && denied.epoch.is_none());
+    assert!(denied.position.is_empty() && denied.epoch.is_none() && denied.no_position.is_some());
 }
 
 #[test]

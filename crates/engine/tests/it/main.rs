@@ -1,0 +1,19 @@
+//! What the live manager says, held against what real servers truly show.
+//!
+//! The truth is told by a writer of numbered rows and a reader of each replica (`replica_lab::truth`), never by our own code.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "in a test a panic is the way to fail; clippy exempts only the test functions themselves"
+)]
+
+mod borrow;
+mod drift;
+mod mariadb;
+mod postgres;
+mod redis;
+mod sqlite;
+mod states;
+mod support;
