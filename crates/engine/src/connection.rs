@@ -25,9 +25,9 @@ impl Connection {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(client) => !client.is_closed(),
-            // These notice at the next use.
             #[cfg(feature = "mysql")]
-            Self::MySql(_) => true,
+            Self::MySql(client) => !client.is_disconnected(),
+            // These notice at the next use.
             #[cfg(feature = "redis")]
             Self::Redis(_) => true,
             #[cfg(feature = "sqlite")]

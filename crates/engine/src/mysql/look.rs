@@ -1,242 +1,204 @@
-//! One look: variables and links in one round trip, and what their rows say.
+//! One look: a few statements in one round trip, and what their rows say.
 
-use super::connect::{fault, is_denied, open};
-use super::flavour::Flavour;
-use super::link::link;
-use super::row::{number, text};
-use super::{REPLICATION_CLIENT, SLAVE_MONITOR, gtid};
+use super::ask::{Answers, Record};
+use super::connect::{Flavour, Session};
+use super::gtid::{self, Gtid};
+use super::memory::Memory;
+use super::sql::Topic;
+use super::{link, native};
 use crate::fault::{Fault, FaultKind};
 use crate::lag::{Epoch, Position};
-use crate::look::{Claim, Follower, Look, Retention};
-use crate::target::Target;
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
+use crate::look::Look;
 use replica_core::observed::{Connections, Evidence};
-use replica_core::{Name, Role, Verdict};
-use std::time::Duration;
+use replica_core::{Name, Role};
 use tokio::time::Instant;
 
-/// Who follows changes rarely and costs more to ask.
-const FOLLOWERS_EVERY: u32 = 5;
-/// A grant that was missing may have been given since.
-const DENIED_AGAIN_AFTER: u32 = 15;
-
-/// A kept connection.
-pub(super) struct Session {
-    pub(super) conn: Conn,
-    pub(super) flavour: Flavour,
-    version: String,
-    looks: u32,
-    /// The look at which the links were last denied.
-    denied_at: Option<u32>,
-    followers: Vec<Follower>,
-}
+/// A set of many servers may be pages long.
+const LONGEST_POSITION: usize = 300;
+/// Channels of group replication are no streams of a master.
+const GROUP: &str = "group_replication_";
 
 impl Session {
-    pub(super) async fn start(target: &Target) -> Result<Self, Fault> {
-        let mut conn = open(target, None).await?;
-        let version: Option<String> = conn
-            .query_first("SELECT @@version")
-            .await
-            .map_err(|error| fault(&error))?;
-        let version =
-            version.ok_or_else(|| Fault::new(FaultKind::Strange, "it does not tell its version"))?;
-        Ok(Self {
-            conn,
-            flavour: Flavour::of(&version),
-            version,
-            looks: 0,
-            denied_at: None,
-            followers: Vec::new(),
-        })
-    }
-
-    pub(super) async fn look(&mut self) -> Result<Look, Fault> {
-        self.looks = self.looks.wrapping_add(1);
+    /// One look, with what earlier ones left.
+    pub(super) async fn look(&mut self, memory: &mut Memory) -> Result<Look, Fault> {
         let asked = Instant::now();
-        let (server, links) = self.ask().await?;
+        let topics = memory.topics(self.flavour);
+        let mut answers = self.ask(&topics).await?;
         let mut look = Look::since(asked);
-        look.unit = "transactions";
-        look.version = Some(self.version_text());
-        self.read_server(&mut look, &server, links.as_deref());
-        if look.role == Some(Role::Master) && self.looks % FOLLOWERS_EVERY == 1 {
-            self.ask_followers().await?;
+        memory.take(&answers, self.flavour);
+        // Only at the first look is it not known beforehand that there are no GTIDs.
+        let first = memory.by_file && topics.contains(&Topic::Settings) && !topics.contains(&Topic::Log);
+        if first && answers.rows(Topic::Links).is_empty() {
+            let log = self.ask(&[Topic::Log]).await?;
+            memory.note_refusals(&log);
+            answers.join(log);
         }
-        look.followers.clone_from(&self.followers);
+        read(&mut look, &answers, memory, self.flavour)?;
         Ok(look)
     }
+}
 
-    /// The row of variables, and the rows of links unless they are denied.
-    async fn ask(&mut self) -> Result<(Row, Option<Vec<Row>>), Fault> {
-        let skip = self
-            .denied_at
-            .is_some_and(|at| self.looks < at + DENIED_AGAIN_AFTER);
-        let both = format!("{}; {}", self.flavour.server(), self.flavour.links());
-        let statement = if skip { self.flavour.server() } else { &both };
-        let mut results = self
-            .conn
-            .query_iter(statement)
-            .await
-            .map_err(|error| fault(&error))?;
-        let server: Vec<Row> = results.collect().await.map_err(|error| fault(&error))?;
-        let server = server
-            .into_iter()
-            .next()
-            .ok_or_else(|| Fault::new(FaultKind::Strange, "it answered without a row"))?;
-        if skip {
-            return Ok((server, None));
-        }
-        let links = results.collect::<Row>().await;
-        drop(results);
-        match links {
-            Ok(links) => {
-                self.denied_at = None;
-                Ok((server, Some(links)))
+/// Fills in everything that the answers tell.
+fn read(look: &mut Look, answers: &Answers, memory: &Memory, flavour: Flavour) -> Result<(), Fault> {
+    let Some(server) = answers.rows(Topic::Server).first() else {
+        return Err(Fault::new(FaultKind::Strange, "it answered with nothing"));
+    };
+    let rows: Vec<Record> = answers
+        .rows(Topic::Links)
+        .iter()
+        .filter(|row| !link::name(row).starts_with(GROUP))
+        .cloned()
+        .collect();
+    read_server(look, server, flavour);
+    look.links = rows.iter().map(|row| link::link(row, flavour)).collect();
+    match flavour {
+        Flavour::MariaDb => read_mariadb(look, server, answers.has(Topic::Links)),
+        Flavour::MySql { .. } => {
+            look.role = answers.has(Topic::Links).then(|| role(!rows.is_empty()));
+            match memory.by_file {
+                false => read_set(look, server),
+                true => read_file(look, server, &rows, answers.rows(Topic::Log).first()),
             }
-            Err(error) if is_denied(&error) => {
-                self.denied_at = Some(self.looks);
-                Ok((server, None))
-            }
-            Err(error) => Err(fault(&error)),
         }
     }
-
-    /// Who follows, where that may be asked; it is not worth a warning.
-    async fn ask_followers(&mut self) -> Result<(), Fault> {
-        let maria = self.flavour == Flavour::MariaDb;
-        match self.conn.query::<Row, _>(self.flavour.followers()).await {
-            Ok(rows) => self.followers = rows.iter().map(|row| follower(row, maria)).collect(),
-            Err(error) if is_denied(&error) => self.followers.clear(),
-            Err(error) => return Err(fault(&error)),
-        }
-        Ok(())
+    native::read(look, answers, &rows, flavour);
+    look.retention = memory.retention();
+    look.missing = memory.missing(flavour);
+    look.followers = memory.followers.clone();
+    if look.position.is_empty() {
+        look.no_position = no_position(look, memory);
     }
+    Ok(())
+}
 
-    fn version_text(&self) -> Name {
-        let plain = self.version.split('-').next().unwrap_or_default();
-        match self.flavour {
-            Flavour::MariaDb => format!("MariaDB {plain}").into(),
-            Flavour::MySql { .. } => format!("MySQL {plain}").into(),
+fn no_position(look: &Look, memory: &Memory) -> Option<&'static str> {
+    match look.role {
+        Some(Role::Master) if !memory.is_on("log_bin") => Some("it writes no binary log (log_bin)"),
+        _ if memory.by_file => {
+            Some("it has no GTIDs, and where it is in the log only REPLICATION CLIENT may see")
         }
-    }
-
-    fn read_server(&self, look: &mut Look, row: &Row, links: Option<&[Row]>) {
-        let word = |name: &str| text(row, &[name]).unwrap_or_default();
-        let maria = self.flavour == Flavour::MariaDb;
-        let follows = match links {
-            Some(links) => !links.is_empty(),
-            // A guess, where the links may not be seen: one that runs, or has ever run, as a replica.
-            None => {
-                number(row, &["running"]).is_some_and(|running| running > 0)
-                    || (maria && !word("applied").is_empty())
-            }
-        };
-        look.role = Some(if follows { Role::Slave } else { Role::Master });
-        let read_only = number(row, &["read_only"]).unwrap_or_default()
-            + number(row, &["super_read_only"]).unwrap_or_default();
-        look.writable = Some(read_only == 0);
-        look.server = Some(word("server").into());
-        look.identity.clone_from(&look.server);
-        look.clock_us = text(row, &["clock_us"]).and_then(|clock| clock.parse().ok());
-        let position = if follows { word("applied") } else { word("written") };
-        look.position = if maria {
-            gtid::domain_position(&position)
-        } else {
-            gtid::set_position(&position)
-        };
-        if look.position.is_empty() {
-            look.position = Position::default();
-        } else {
-            look.epoch = Some(Epoch::of("gtid"));
-            look.position_text = Some(position.replace('\n', "").into());
-        }
-        let server = word("server");
-        look.own_writes = match maria {
-            true => gtid::domain_own_writes(&word("current"), &server),
-            false => gtid::set_own_writes(&look.position, &server),
-        };
-        look.connections = number(row, &["connections"])
-            .zip(number(row, &["max_connections"]))
-            .and_then(|(used, max)| {
-                Some(Connections {
-                    used: used.try_into().ok()?,
-                    max: max.try_into().ok()?,
-                })
-            });
-        look.retention = number(row, &["expire_s"]).map(|seconds| match seconds {
-            0 => Retention::Forever,
-            seconds => Retention::Time(Duration::from_secs(seconds)),
-        });
-        match links {
-            Some(links) => self.read_links(look, links),
-            None => look
-                .missing
-                .push(if maria { SLAVE_MONITOR } else { REPLICATION_CLIENT }),
-        }
-    }
-
-    fn read_links(&self, look: &mut Look, rows: &[Row]) {
-        let upstream: &[&str] = match self.flavour {
-            Flavour::MariaDb => &["Master_Server_Id"],
-            Flavour::MySql { .. } => &["Source_UUID", "Master_UUID"],
-        };
-        look.links = rows.iter().map(|row| link(row, upstream)).collect();
-        let behind = rows
-            .iter()
-            .map(|row| number(row, &["Seconds_Behind_Master", "Seconds_Behind_Source"]));
-        let worst = behind
-            .collect::<Option<Vec<u64>>>()
-            .and_then(|all| all.into_iter().max());
-        if let Some(seconds) = worst {
-            look.claim = Some(Claim {
-                source: "Seconds_Behind_Master",
-                lag: Duration::from_secs(seconds),
-            });
-            // Zero is what it also says while its upstream is silent, so zero proves nothing.
-            look.native = (seconds > 0).then(|| Verdict::AtMost((seconds + 1) * 1000));
-        }
-        for row in rows {
-            look.evidence.extend(evidence(row));
-        }
+        _ => None,
     }
 }
 
-fn evidence(row: &Row) -> Vec<Evidence> {
-    let name = text(row, &["Connection_name", "Channel_Name"]).filter(|name| !name.is_empty());
-    let of = name.map_or(String::new(), |name| format!("{name}: "));
-    let say = |source: &'static str, says: String| Evidence {
-        source,
-        says: format!("{of}{says}"),
+fn role(follows: bool) -> Role {
+    if follows { Role::Slave } else { Role::Master }
+}
+
+fn read_server(look: &mut Look, row: &Record, flavour: Flavour) {
+    // MariaDB 12 and later: OFF, ON, NO_LOCK and so on.
+    look.writable = row.filled("read_only").map(|value| matches!(value, "0" | "OFF"));
+    look.version = row
+        .filled("version")
+        .map(|version| product(version, flavour).into());
+    look.server = row.filled("server").map(Name::from);
+    look.identity.clone_from(&look.server);
+    look.clock_us = row.int("clock_us");
+    // One connection more than the limit is let in, but only for administrators: that one is not counted.
+    let used = row.count("connections").zip(row.count("max_connections"));
+    look.connections = used.and_then(|(used, max)| {
+        Some(Connections {
+            used: u32::try_from(used).ok()?,
+            max: u32::try_from(max).ok()?,
+        })
+    });
+}
+
+fn product(version: &str, flavour: Flavour) -> String {
+    let number = version.split('-').next().unwrap_or_default();
+    match flavour {
+        Flavour::MariaDb => format!("MariaDB {number}"),
+        Flavour::MySql { .. } => format!("MySQL {number}"),
+    }
+}
+
+/// A master is where its own binary log ends, a replica where it has applied. A replica writes a log too, and
+/// `gtid_binlog_pos` then includes what was written to it by mistake.
+fn read_mariadb(look: &mut Look, row: &Record, links_seen: bool) {
+    let list = |column| gtid::list(row.text(column).unwrap_or_default());
+    let applied = list("applied");
+    let own = gtid::own_of_domains(&list("current"), row.text("server").unwrap_or_default());
+    let follows = match links_seen {
+        true => !look.links.is_empty(),
+        false => guess(look, row, !applied.is_empty() && !has_led(&own, &applied)),
+    };
+    look.role = Some(role(follows));
+    let column = if follows { "applied" } else { "written" };
+    look.position = gtid::of_domains(&list(column));
+    look.position_text = row.filled(column).map(short);
+    look.epoch = Some(Epoch::of("gtid"));
+    look.unit = "transactions";
+    look.own_writes = own;
+}
+
+/// Whether it has written beyond what it has applied of others, in a domain that it followed: it was promoted since.
+fn has_led(own: &Position, applied: &[Gtid]) -> bool {
+    gtid::of_domains(applied)
+        .sources()
+        .any(|(domain, applied)| own.source(domain).is_some_and(|own| own.last() > applied.last()))
+}
+
+/// Whether it follows, where the rows about that may not be read. A promoted replica still has a place that it applied up to,
+/// but its own writes are beyond it.
+fn guess(look: &mut Look, row: &Record, has_applied: bool) -> bool {
+    let running = row.count("running").unwrap_or_default() > 0;
+    let follows = running || has_applied;
+    if follows {
+        look.links = vec![link::unseen(running)];
+    }
+    look.evidence.push(Evidence {
+        source: "SLAVES_RUNNING, gtid_slave_pos",
+        says: match (running, has_applied) {
+            (true, _) => "replication runs, so it is taken for a slave",
+            (false, true) => "it has applied another server's writes, so it is taken for a slave",
+            (false, false) => "nothing points to replication, so it is taken for a master",
+        }
+        .to_owned(),
         age_ms: None,
-    };
-    let behind = text(row, &["Seconds_Behind_Master", "Seconds_Behind_Source"])
-        .map_or("NULL".into(), |s| format!("{s} s"));
-    let mut evidence = vec![say("Seconds_Behind_Master", behind)];
-    if let Some(received) = text(row, &["Gtid_IO_Pos", "Retrieved_Gtid_Set"]).filter(|set| !set.is_empty()) {
-        evidence.push(say("received", received.replace('\n', "")));
-    }
-    if let Some(left) = number(row, &["SQL_Remaining_Delay"]) {
-        evidence.push(say("SQL_Remaining_Delay", format!("{left} s")));
-    }
-    evidence
+    });
+    follows
 }
 
-fn follower(row: &Row, maria: bool) -> Follower {
-    let host = text(row, &["Host"]).filter(|host| !host.is_empty());
-    let server = match maria {
-        true => text(row, &["Server_id"]),
-        false => text(row, &["Replica_UUID", "Slave_UUID"]),
-    };
-    let id = text(row, &["Server_id", "Server_Id"]).unwrap_or_default();
-    let port = number(row, &["Port"]).and_then(|port| u16::try_from(port).ok());
-    Follower {
-        seen_as: match (&host, port) {
-            (Some(host), Some(port)) => format!("server {id} at {host}:{port}").into(),
-            _ => format!("server {id}").into(),
-        },
-        server: server.map(Name::from),
-        host: host.map(Name::from),
-        port: port.filter(|port| *port > 0),
-        slot: None,
-    }
+fn read_set(look: &mut Look, row: &Record) {
+    look.position = gtid::of_set(row.text("executed").unwrap_or_default());
+    look.own_writes = gtid::own_of_set(&look.position, row.text("server").unwrap_or_default());
+    look.position_text = row.filled("executed").map(short);
+    look.epoch = Some(Epoch::of("gtid"));
+    look.unit = "transactions";
 }
+
+/// Without GTIDs: a file of the master's and an offset in it. Those of a replica's own log mean nothing to anybody else, so a
+/// cascade cannot be measured against its root.
+fn read_file(look: &mut Look, server: &Record, links: &[Record], log: Option<&Record>) {
+    let (source, file, offset) = match links.first() {
+        Some(row) => (
+            row.filled("source_uuid"),
+            row.filled("relay_source_log_file"),
+            row.count("exec_source_log_pos"),
+        ),
+        None => (
+            server.filled("server"),
+            log.and_then(|row| row.filled("file")),
+            log.and_then(|row| row.count("position")),
+        ),
+    };
+    let (Some(source), Some(file), Some(offset)) = (source, file, offset) else {
+        return;
+    };
+    look.position = gtid::of_file(file, offset).unwrap_or_default();
+    look.position_text = Some(format!("{file}:{offset}").into());
+    look.epoch = Some(Epoch::of(format!("binlog:{source}")));
+}
+
+/// On one line and not at any length.
+fn short(text: &str) -> Name {
+    let mut line: String = text.chars().filter(|c| !c.is_control()).collect();
+    if let Some((end, _)) = line.char_indices().nth(LONGEST_POSITION) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line.into()
+}
+
+#[cfg(test)]
+mod tests;

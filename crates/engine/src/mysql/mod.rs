@@ -1,72 +1,84 @@
-//! MySQL and MariaDB. Which of the two it is, the server says; the declared dialect does not matter.
+//! MySQL and MariaDB: one protocol, two ways to tell how far a server is.
 //!
-//! What is read stands in `docs/guides/mysql.md`. Servers without GTIDs are shown, but their lag cannot be measured yet.
+//! Which of the two answers is taken from the server, not from the tree. What is read stands in `docs/guides/mysql.md`; which
+//! figures are believed, in [`crate::lag`].
 
+mod ask;
 mod connect;
 mod doctor;
-mod flavour;
+mod followers;
 mod gtid;
 mod link;
 mod look;
-mod row;
+mod memory;
+mod native;
+mod sql;
+mod words;
 
 use crate::connection::Connection;
 use crate::driver::{Advice, Driver, Probe};
 use crate::fault::Fault;
 use crate::look::Look;
 use crate::target::Target;
-use connect::open;
-use look::Session;
+use connect::{Session, lend};
+use memory::Memory;
 use replica_core::observed::MissingGrant;
 use replica_core::source::Pending;
 
-/// What MariaDB shows of links only with this.
-const SLAVE_MONITOR: MissingGrant = MissingGrant {
-    what: "the links into it: whether they run, why not, their upstream",
+/// What MariaDB hides from a plain user.
+const MARIADB_STATUS: MissingGrant = MissingGrant {
+    what: "the links: their state, upstream and errors; the role is a guess until then",
     grant: "GRANT SLAVE MONITOR ON *.* TO <user>;",
 };
-/// The same for MySQL.
-const REPLICATION_CLIENT: MissingGrant = MissingGrant {
-    what: "the links into it: whether they run, why not, their upstream",
+/// What MySQL hides from a plain user.
+const MYSQL_STATUS: MissingGrant = MissingGrant {
+    what: "the role and the links: their state, upstream and errors",
     grant: "GRANT REPLICATION CLIENT ON *.* TO <user>;",
+};
+/// MySQL's lag in milliseconds.
+const MYSQL_APPLIER: MissingGrant = MissingGrant {
+    what: "the server's own lag in milliseconds, used until there is a record of its master",
+    grant: "GRANT SELECT ON performance_schema.* TO <user>;",
 };
 
 /// MySQL and MariaDB.
 pub(crate) static DRIVER: Driver = Driver {
     dialects: &["mysql", "mariadb"],
     default_port: Some(3306),
-    grants: &[SLAVE_MONITOR, REPLICATION_CLIENT],
-    tested: "MariaDB 10.11; not run against other versions of MariaDB, nor against any MySQL",
+    grants: &[MARIADB_STATUS, MYSQL_STATUS, MYSQL_APPLIER],
+    tested: "MariaDB 10.11; MySQL not run",
     probe: |target| {
         Box::new(MySqlProbe {
             target,
             session: None,
+            memory: Memory::default(),
         })
     },
-    connect: |target| {
-        Box::pin(async move { Ok(Connection::MySql(open(&target, Some(target.database())).await?)) })
-    },
+    connect: |target| Box::pin(async move { lend(&target).await.map(Connection::MySql) }),
 };
 
 struct MySqlProbe {
     target: Target,
     session: Option<Session>,
+    memory: Memory,
 }
 
 impl MySqlProbe {
-    async fn session(&mut self) -> Result<&mut Session, Fault> {
+    /// The kept session, made anew if it has ended.
+    async fn session(&mut self) -> Result<(&mut Session, &mut Memory), Fault> {
         let session = match self.session.take() {
-            Some(session) => session,
-            None => Session::start(&self.target).await?,
+            Some(session) if !session.client.is_disconnected() => session,
+            _ => Session::start(&self.target).await?,
         };
-        Ok(self.session.insert(session))
+        Ok((self.session.insert(session), &mut self.memory))
     }
 }
 
 impl Probe for MySqlProbe {
     fn look(&mut self) -> Pending<'_, Result<Look, Fault>> {
         Box::pin(async move {
-            let looked = self.session().await?.look().await;
+            let (session, memory) = self.session().await?;
+            let looked = session.look(memory).await;
             if looked.is_err() {
                 self.session = None;
             }
@@ -75,6 +87,6 @@ impl Probe for MySqlProbe {
     }
 
     fn examine(&mut self) -> Pending<'_, Result<Vec<Advice>, Fault>> {
-        Box::pin(async move { doctor::examine(self.session().await?).await })
+        Box::pin(async move { doctor::examine(self.session().await?.0).await })
     }
 }
