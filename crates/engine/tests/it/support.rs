@@ -158,10 +158,11 @@ impl Case {
         let truths = {
             let shown = Arc::clone(&shown);
             tokio::spawn(async move {
+                let mut often = tokio::time::interval(EVERY);
                 // A server that does not answer shows nothing; then there is nothing to compare.
                 while let Ok(now) = reader.look().await {
                     shown.lock().unwrap().push(now);
-                    tokio::time::sleep(EVERY).await;
+                    often.tick().await;
                 }
             })
         };
@@ -169,8 +170,9 @@ impl Case {
             let (measured, manager, replica) = (Arc::clone(&measured), manager.clone(), replica.to_owned());
             tokio::spawn(async move {
                 let mut last = said(&manager, &replica).last_ping_ms;
+                let mut often = tokio::time::interval(EVERY);
                 loop {
-                    tokio::time::sleep(EVERY).await;
+                    often.tick().await;
                     let now = said(&manager, &replica);
                     if now.last_ping_ms != last && now.state == State::Up {
                         last = now.last_ping_ms;

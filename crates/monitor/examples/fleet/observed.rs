@@ -26,68 +26,75 @@ pub(crate) fn observed(
         }],
         ..Observed::default()
     };
+    let said = match r {
+        0 => with_stranger(plain),
+        1 => Observed {
+            disagree: Some("Seconds_Behind_Master says 0.0 s, the positions say 9.0 s".into()),
+            ..plain
+        },
+        // It comes and goes, for those who wait for that.
+        2 if !(poll / 8).is_multiple_of(2) => Observed {
+            drift: vec![writable()],
+            ..plain
+        },
+        4 => without_grant(plain),
+        _ => plain,
+    };
+    Some(Arc::new(Observed {
+        links: links(r, masters, sibling)?,
+        ..said
+    }))
+}
+
+/// Who feeds the `r`-th replica; nothing is said of those beyond.
+fn links(r: usize, masters: [&ReplicaKey; 2], sibling: Option<&ReplicaKey>) -> Option<Vec<Link>> {
     let fed = |state, reason: Option<&'static str>| Link {
         reason: reason.map(Into::into),
         ..link(state, masters[0])
     };
-    let said = match r {
-        0 => Observed {
-            strangers: vec![Stranger {
-                seen_as: HOSTILE.into(),
-                entry: "\"forgotten\": {\"role\":\"slave\"}".to_owned(),
-            }],
-            ..plain
-        },
-        1 => Observed {
-            links: vec![fed(LinkState::Paused, Some("replay is paused: somebody did it"))],
-            disagree: Some("Seconds_Behind_Master says 0.0 s, the positions say 9.0 s".into()),
-            ..plain
-        },
-        2 => Observed {
-            links: vec![fed(
-                LinkState::Broken,
-                Some("error 1062: a row with that key is there already"),
-            )],
-            // It comes and goes, for those who wait for that.
-            drift: if (poll / 8).is_multiple_of(2) {
-                Vec::new()
-            } else {
-                vec![writable()]
+    let links = match r {
+        0 => Vec::new(),
+        1 => vec![fed(LinkState::Paused, Some("replay is paused: somebody did it"))],
+        2 => vec![fed(
+            LinkState::Broken,
+            Some("error 1062: a row with that key is there already"),
+        )],
+        3 => vec![fed(LinkState::Diverged, Some(HOSTILE))],
+        4 => vec![fed(LinkState::Unknown, None)],
+        5 => vec![
+            fed(LinkState::Streaming, None),
+            Link {
+                name: "other".into(),
+                ..link(LinkState::Streaming, masters[1])
             },
-            ..plain
-        },
-        3 => Observed {
-            links: vec![fed(LinkState::Diverged, Some(HOSTILE))],
-            ..plain
-        },
-        4 => Observed {
-            links: vec![fed(LinkState::Unknown, None)],
-            missing: vec![MissingGrant {
-                what: "the link's state",
-                grant: "GRANT pg_monitor TO <role>;",
-            }],
-            ..plain
-        },
-        5 => Observed {
-            links: vec![
-                fed(LinkState::Streaming, None),
-                Link {
-                    name: "other".into(),
-                    ..link(LinkState::Streaming, masters[1])
-                },
-            ],
-            ..plain
-        },
-        6 => Observed {
-            links: sibling
-                .map(|sibling| link(LinkState::Streaming, sibling))
-                .into_iter()
-                .collect(),
-            ..plain
-        },
+        ],
+        6 => sibling
+            .map(|sibling| link(LinkState::Streaming, sibling))
+            .into_iter()
+            .collect(),
         _ => return None,
     };
-    Some(Arc::new(said))
+    Some(links)
+}
+
+fn with_stranger(plain: Observed) -> Observed {
+    Observed {
+        strangers: vec![Stranger {
+            seen_as: HOSTILE.into(),
+            entry: "\"forgotten\": {\"role\":\"slave\"}".to_owned(),
+        }],
+        ..plain
+    }
+}
+
+fn without_grant(plain: Observed) -> Observed {
+    Observed {
+        missing: vec![MissingGrant {
+            what: "the link's state",
+            grant: "GRANT pg_monitor TO <role>;",
+        }],
+        ..plain
+    }
 }
 
 fn link(state: LinkState, from: &ReplicaKey) -> Link {

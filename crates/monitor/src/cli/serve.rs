@@ -86,6 +86,7 @@ async fn start_live(config: Config, tree: &Path, watch: bool) -> Result<Result<H
 }
 
 #[cfg(not(feature = "drivers"))]
+#[expect(clippy::unused_async, reason = "the same signature as with the drivers")]
 async fn start_live(_: Config, _: &Path, _: bool) -> Result<Result<Handle, StartError>, Failure> {
     Err(Failure::Usage(
         "--live: this program was built without the drivers that ask databases".into(),

@@ -102,6 +102,10 @@ impl TreeFile {
     }
 
     /// The last good tree, the same one while it does not change.
+    #[cfg_attr(
+        not(feature = "drivers"),
+        expect(dead_code, reason = "a live source asks for it")
+    )]
     pub(super) fn tree(&self) -> Option<Arc<Tree>> {
         self.lock().tree.clone()
     }

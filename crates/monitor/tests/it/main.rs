@@ -10,6 +10,8 @@ mod cli;
 mod contract;
 mod garbage;
 mod library;
+#[cfg(feature = "drivers")]
+mod live;
 mod scaffold;
 mod security;
 mod support;
