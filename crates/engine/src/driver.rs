@@ -108,8 +108,22 @@ mod tests {
     #[test]
     fn every_driver_tells_what_it_was_tried_with() {
         assert!(DRIVERS.iter().all(|driver| !driver.tested.trim().is_empty()));
-        for grant in DRIVERS.iter().flat_map(|driver| driver.grants) {
-            assert!(!grant.what.is_empty() && !grant.grant.is_empty());
+    }
+
+    #[test]
+    fn every_driver_has_a_guide_with_its_grants() {
+        for driver in DRIVERS {
+            let name = driver.dialects[0];
+            let path = format!("{}/../../docs/guides/{name}.md", env!("CARGO_MANIFEST_DIR"));
+            let guide = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            // Where a line breaks in the text does not matter.
+            let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let guide = words(&guide);
+            assert!(guide.contains(&words(driver.tested)), "{path}: {}", driver.tested);
+            for grant in driver.grants {
+                assert!(!grant.what.is_empty() && !grant.grant.is_empty());
+                assert!(guide.contains(grant.grant), "{path}: {}", grant.grant);
+            }
         }
     }
 }
