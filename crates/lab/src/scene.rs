@@ -47,7 +47,14 @@ pub const SCENES: &[Scene] = &[
         about: "a file and a copy of it",
         set_up: |stage| Box::pin(sqlite(stage)),
     },
+    Scene {
+        name: CROWD,
+        about: "1 000 entries of a tree on six servers, to measure what watching costs; not part of all",
+        set_up: |stage| Box::pin(crowd(stage)),
+    },
 ];
+
+const CROWD: &str = "crowd";
 
 /// What stands on the stage: the servers end with it, before the lab's folder does.
 pub struct Stage {
@@ -61,7 +68,7 @@ impl Stage {
     pub async fn set(name: &str) -> Result<Self> {
         let wanted: Vec<&Scene> = SCENES
             .iter()
-            .filter(|scene| name == "all" || scene.name == name)
+            .filter(|scene| scene.name == name || (name == "all" && scene.name != CROWD))
             .collect();
         if wanted.is_empty() {
             let names: Vec<&str> = SCENES.iter().map(|scene| scene.name).collect();
@@ -93,6 +100,17 @@ impl Stage {
         };
         let replicas = self.projects.entry(project).or_insert_with(|| json!({}));
         replicas[replica] = entry;
+    }
+
+    /// So many projects, each of a master and nine slaves, all at the same two addresses.
+    fn declare_tens(&mut self, dialect: &str, projects: usize, [master, slave]: [&str; 2]) {
+        for project in 0..projects {
+            let project = format!("{dialect}-{project:02}");
+            self.declare(&project, "master", "master", dialect, master);
+            for number in 1..10 {
+                self.declare(&project, &format!("slave-{number}"), "slave", dialect, slave);
+            }
+        }
     }
 
     fn keep(&mut self, prop: impl Any) {
@@ -182,5 +200,47 @@ async fn sqlite(stage: &mut Stage) -> Result<()> {
     stage.declare("edge", "edge", "master", "sqlite", &file.uri());
     stage.declare("edge", "copy", "slave", "sqlite", &copy.uri());
     stage.keep(Truth::start(&file, RATE).await?);
+    Ok(())
+}
+
+/// So many projects of ten entries each, one of them the master: every entry is a connection of its own.
+async fn crowd(stage: &mut Stage) -> Result<()> {
+    let primary = Postgres::primary(&stage.lab, "pg-primary").await?;
+    let standby = primary.standby(&stage.lab, "pg-standby", None).await?;
+    // The standby first: it refuses to run with fewer than its primary.
+    for server in [&standby, &primary] {
+        server
+            .execute(&["ALTER SYSTEM SET max_connections = 400"])
+            .await?;
+        server.stop().await?;
+        server.start().await?;
+    }
+    let truth = Truth::start(&primary, RATE).await?;
+    stage.declare_tens("postgres", 30, [&primary.uri(WATCHER), &standby.uri(WATCHER)]);
+    stage.keep(truth);
+    stage.keep(standby);
+    stage.keep(primary);
+
+    let primary = MariaDb::primary(&stage.lab, "ma-primary").await?;
+    let replica = primary.replica(&stage.lab, "ma-replica", None).await?;
+    for server in [&primary, &replica] {
+        server.execute(&["SET GLOBAL max_connections = 400"]).await?;
+    }
+    let truth = Truth::start(&primary, RATE).await?;
+    stage.declare_tens("mariadb", 30, [&primary.uri(WATCHER), &replica.uri(WATCHER)]);
+    stage.keep(truth);
+    stage.keep(replica);
+    stage.keep(primary);
+
+    let master = Redis::master(&stage.lab, "redis-master").await?;
+    let replica = master.replica(&stage.lab, "redis-replica", None).await?;
+    for server in [&master, &replica] {
+        server.execute(&["CONFIG SET maxclients 500"]).await?;
+    }
+    let truth = Truth::start(&master, RATE).await?;
+    stage.declare_tens("redis", 40, [&master.uri(WATCHER), &replica.uri(WATCHER)]);
+    stage.keep(truth);
+    stage.keep(replica);
+    stage.keep(master);
     Ok(())
 }

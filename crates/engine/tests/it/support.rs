@@ -238,9 +238,19 @@ impl Case {
 }
 
 impl Compared {
+    /// How far each exact figure was from the truth; where no exact one was told, there is no error either.
+    pub(crate) fn errors(&self) -> Vec<Duration> {
+        let exact = self.pairs.iter().filter_map(|(truth, lag)| match lag.verdict {
+            Verdict::Exact(ms) => Some((*truth, Duration::from_millis(ms))),
+            _ => None,
+        });
+        exact
+            .map(|(truth, said)| said.max(truth) - said.min(truth))
+            .collect()
+    }
+
     /// Every look was exact and within a tick of the truth, and none said 0 while more than a tick was missing.
     pub(crate) fn told_exactly(self) -> Result<Self> {
-        let mut worst = Duration::ZERO;
         for (truth, lag) in &self.pairs {
             let Verdict::Exact(ms) = lag.verdict else {
                 bail!("{}: said {lag:?} while the truth was {truth:?}", self.name);
@@ -248,7 +258,6 @@ impl Compared {
             ensure!(lag.as_of_ms.is_none(), "{}: a frozen figure: {lag:?}", self.name);
             let said = Duration::from_millis(ms);
             let error = said.max(*truth) - said.min(*truth);
-            worst = worst.max(error);
             ensure!(
                 error <= self.tick + SLACK,
                 "{}: said {said:?} while the truth was {truth:?}; all: {:?}",
@@ -261,6 +270,7 @@ impl Compared {
                 self.name
             );
         }
+        let worst = self.errors().into_iter().max().unwrap_or_default();
         let most = self
             .pairs
             .iter()

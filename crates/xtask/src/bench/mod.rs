@@ -4,6 +4,7 @@
 
 mod hostile;
 mod http;
+mod live;
 mod poll;
 mod seen;
 mod server;
@@ -49,6 +50,21 @@ static BENCHES: &[Bench] = &[
         run: seen::bench,
     },
     Bench {
+        name: "live",
+        purpose: "what asking a thousand replicas on real servers costs the monitor",
+        run: live::bench,
+    },
+    Bench {
+        name: "accuracy",
+        purpose: "how far the measured lag is from the truth, on real servers",
+        run: |_| {
+            run(&mut command(
+                "cargo",
+                &["bench", "-q", "-p", "replica-engine", "--bench", "accuracy"],
+            ))
+        },
+    },
+    Bench {
         name: "hostile",
         purpose: "how a healthy client fares among 17 000 bad ones",
         run: hostile::bench,
@@ -86,7 +102,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
             "--bins",
             "--examples",
         ][..],
-        &["build", "--release", "-p", "replica-loadgen"],
+        &["build", "--release", "-p", "replica-loadgen", "-p", "replica-lab"],
     ] {
         run(&mut command("cargo", arguments))?;
     }
