@@ -189,7 +189,7 @@ test('the first run shows the first steps; the first replica replaces them', asy
   assert.ok(!(await page.textContent('#screen')).includes('No replicas yet'));
   await go(page, '#/overview');
   await shows(page, '.tiles', 'Unknown');
-  await shows(page, '.banner', 'nothing measures them yet');
+  await shows(page, '.banner', 'Start with --live');
   assert.deepEqual(await page.locator('.tile .v').allTextContents(), ['0', '0', '2', '0', '0'], 'not measured is unknown, not up');
   await page.close();
   await app.stop();
