@@ -4,6 +4,7 @@
 //! [manager](crate::manager)'s and the [meter](crate::lag)'s.
 
 use crate::address::{self, AddressProbe};
+use crate::beat::{Beat, Seen};
 use crate::connection::Connection;
 use crate::fault::Fault;
 use crate::look::Look;
@@ -26,6 +27,8 @@ pub struct Driver {
     pub probe: fn(Target) -> Box<dyn Probe>,
     /// Opens a connection for an application to borrow.
     pub connect: fn(Target) -> Pending<'static, Result<Connection, Fault>>,
+    /// Makes a writer of heartbeats, where there can be one. Connecting happens at the first beat.
+    pub beat: Option<fn(Target) -> Box<dyn Beat>>,
 }
 
 /// Reads one server's health over one kept connection, and never writes.
@@ -33,6 +36,11 @@ pub trait Probe: Send {
     /// One look, in one round trip where the protocol allows. Connects first if need be. The caller holds the
     /// deadline; when it passes, it drops the probe and with it the connection.
     fn look(&mut self) -> Pending<'_, Result<Look, Fault>>;
+
+    /// Reads the heartbeat of that id. Asked only where heartbeats are wanted, after a look that went well.
+    fn seen_beat(&mut self, _id: i16) -> Pending<'_, Result<Seen, Fault>> {
+        Box::pin(std::future::ready(Ok(Seen::NotAsked)))
+    }
 
     /// Settings that will bite one day, and how to mend them.
     fn examine(&mut self) -> Pending<'_, Result<Vec<Advice>, Fault>> {

@@ -6,6 +6,7 @@
 //! worth), [`manager`] (who looks when, and what it makes of it).
 
 mod address;
+pub mod beat;
 pub mod connection;
 pub mod doctor;
 pub mod driver;

@@ -2,6 +2,7 @@
 //!
 //! A driver fills it; what a position is worth against the master's is decided in [`crate::lag`].
 
+use crate::beat;
 use crate::lag::{Epoch, Position};
 use replica_core::lag::Reason;
 use replica_core::observed::{Connections, Evidence, MissingGrant};
@@ -60,6 +61,8 @@ pub struct Look {
     pub own_writes: Position,
     /// How long its log is kept for those who are behind.
     pub retention: Option<Retention>,
+    /// The heartbeat that it shows.
+    pub beat: beat::Seen,
 }
 
 impl Look {
@@ -91,6 +94,7 @@ impl Look {
             claim: None,
             own_writes: Position::default(),
             retention: None,
+            beat: beat::Seen::NotAsked,
         }
     }
 }

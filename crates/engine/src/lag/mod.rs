@@ -5,10 +5,12 @@
 //! their own figures never enter. Measured against a writer of numbered rows, this was the one way that did not
 //! lie in any case tried; see docs/guides/lag.md.
 
+mod beats;
 mod position;
 mod ring;
 mod timeline;
 
+pub use beats::Beats;
 pub use position::{Epoch, Intervals, Position, SameHistory};
 pub use ring::Written;
 pub use timeline::{Measured, Timeline};

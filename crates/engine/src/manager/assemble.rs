@@ -1,6 +1,7 @@
 //! From what was seen of a project's replicas to the project as it is shown.
 
 use super::drift::drift;
+use super::heart::Heart;
 use super::measure::{Against, lag};
 use super::runway::runway;
 use super::strangers::strangers;
@@ -19,6 +20,7 @@ const MAY_DIFFER: Duration = Duration::from_secs(3);
 pub(super) fn replicas(
     views: &[View],
     others: &[&View],
+    heart: Option<&Heart>,
     tick: Duration,
     pools: impl Fn(&View) -> Option<PoolUsage>,
 ) -> Vec<Replica> {
@@ -32,6 +34,7 @@ pub(super) fn replicas(
                 views,
                 everybody: &everybody,
                 root,
+                heart,
                 tick,
             };
             Replica {
@@ -48,6 +51,7 @@ struct Whole<'a> {
     views: &'a [View],
     everybody: &'a [&'a View],
     root: Result<usize, &'static str>,
+    heart: Option<&'a Heart>,
     tick: Duration,
 }
 
@@ -113,7 +117,8 @@ impl Whole<'_> {
 
     fn answered(&self, look: &Look) -> (Lag, Observed) {
         let links: Vec<Link> = look.links.iter().map(|link| self.link(look, link)).collect();
-        let lag = self.lag(look, &links);
+        let (beat, by_beat) = self.heart.map_or((None, None), |heart| heart.tell(look));
+        let lag = second_source(self.lag(look, &links), by_beat.as_ref(), look);
         let strangers = strangers(self.view, look, self.everybody);
         let root = self.root.ok();
         let observed = Observed {
@@ -124,8 +129,9 @@ impl Whole<'_> {
             identity: look.identity.clone(),
             position: look.position_text.clone(),
             behind: self.behind(look),
-            evidence: self.evidence(look),
-            disagree: disagreement(look, &lag),
+            evidence: self.evidence(look).into_iter().chain(beat).collect(),
+            disagree: disagreement(look, &lag)
+                .or_else(|| by_beat.and_then(|beat| contradiction(&beat, &lag))),
             connections: look.connections,
             clock_offset_ms: self.view.clock_offset_ms,
             probe_us: u64::try_from(look.took.as_micros()).ok(),
@@ -298,6 +304,32 @@ fn worst(links: Vec<&Link>) -> Option<Lag> {
         .map(|link| &link.lag)
         .max_by_key(|lag| rank(lag))
         .cloned()
+}
+
+/// The heartbeat's figure where the positions give none, or only a bound. A replica whose history is not its master's has no lag,
+/// whatever rows it shows.
+fn second_source(lag: Lag, by_beat: Option<&Lag>, look: &Look) -> Lag {
+    let wanting = match lag.verdict {
+        Verdict::AtMost(_) | Verdict::AtLeast(_) => true,
+        Verdict::Unknown(_) => look.position.is_empty(),
+        Verdict::Exact(_) | Verdict::NotApplicable(_) => false,
+    };
+    let better = by_beat.filter(|beat| wanting && matches!(beat.verdict, Verdict::Exact(_)));
+    better.cloned().unwrap_or(lag)
+}
+
+/// What to say when the heartbeat and the positions are far apart.
+fn contradiction(beat: &Lag, lag: &Lag) -> Option<Name> {
+    let (Verdict::Exact(by_beat), Verdict::Exact(measured), None) =
+        (&beat.verdict, &lag.verdict, lag.as_of_ms)
+    else {
+        return None;
+    };
+    (u128::from(by_beat.abs_diff(*measured)) > MAY_DIFFER.as_millis()).then(|| {
+        let seconds = |ms: u64| ms as f64 / 1000.0;
+        let (beat, lag) = (seconds(*by_beat), seconds(*measured));
+        format!("the heartbeat says {beat:.1} s, the positions say {lag:.1} s").into()
+    })
 }
 
 /// What to say when the server's own figure and ours are far apart.

@@ -2,10 +2,11 @@
 //! [`Snapshot`].
 //!
 //! It also lends connections: [`ReplicationManager::resolve_read`] and [`ReplicationManager::resolve_write`]. It never writes to a
-//! watched database.
+//! watched database, unless it was asked for heartbeats ([`Pace::heartbeat`]).
 
 mod assemble;
 mod drift;
+mod heart;
 mod measure;
 mod pool;
 mod routing;

@@ -4,9 +4,11 @@
 //! master has been looked at, so that positions are read back to back.
 
 use super::slot::Slot;
+use crate::beat::Seen;
 use crate::driver::{Probe, probe_of};
 use crate::fault::{Fault, FaultKind};
 use crate::look::Look;
+use replica_core::lag::Reason;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +27,8 @@ pub struct Pace {
     pub tick: Duration,
     /// How long connecting, logging in and asking may take together.
     pub deadline: Duration,
+    /// The id of the row to write heartbeats to, once a second at each project's master. None: nothing is ever written.
+    pub heartbeat: Option<i16>,
 }
 
 impl Pace {
@@ -33,6 +37,7 @@ impl Pace {
         Self {
             tick,
             deadline: tick * 3 / 4,
+            heartbeat: None,
         }
     }
 }
@@ -69,7 +74,7 @@ pub(super) async fn watch(slot: Arc<Slot>, leads: bool, around: Surroundings) {
         let deadline = Instant::now() + around.pace.deadline;
         let outcome = match &slot.target {
             Err(fault) => Err(fault.clone()),
-            Ok(_) => look(&slot, &mut probe, deadline).await,
+            Ok(_) => look(&slot, &mut probe, deadline, around.pace.heartbeat).await,
         };
         refused = match &outcome {
             Err(fault) if fault.kind == FaultKind::Misconfigured => refused + 1,
@@ -101,24 +106,49 @@ async fn after_master(pulse: &Pulse, due: Instant) {
 
 /// One look over the kept probe. After any failure the connection is not used again: an answer that comes late would be
 /// taken for the next one's.
-async fn look(slot: &Slot, kept: &mut Option<Box<dyn Probe>>, deadline: Instant) -> Result<Look, Fault> {
+async fn look(
+    slot: &Slot,
+    kept: &mut Option<Box<dyn Probe>>,
+    deadline: Instant,
+    heartbeat: Option<i16>,
+) -> Result<Look, Fault> {
     let fresh = kept.is_none();
-    let mut outcome = look_once(slot, kept, deadline).await;
+    let mut outcome = look_once(slot, kept, deadline, heartbeat).await;
     // A kept connection that the server has closed says nothing about the server.
     if !fresh && matches!(&outcome, Err(fault) if fault.kind == FaultKind::Closed) {
-        outcome = look_once(slot, kept, deadline).await;
+        outcome = look_once(slot, kept, deadline, heartbeat).await;
     }
     outcome
 }
 
-async fn look_once(slot: &Slot, kept: &mut Option<Box<dyn Probe>>, deadline: Instant) -> Result<Look, Fault> {
+async fn look_once(
+    slot: &Slot,
+    kept: &mut Option<Box<dyn Probe>>,
+    deadline: Instant,
+    heartbeat: Option<i16>,
+) -> Result<Look, Fault> {
     let mut probe = match kept.take() {
         Some(probe) => probe,
         None => probe_of(slot.target.clone()?),
     };
     let looked = timeout_at(deadline, probe.look()).await;
-    let look =
+    let mut look =
         looked.unwrap_or_else(|_| Err(Fault::new(FaultKind::TimedOut, "no answer within the deadline")))?;
+    if let Some(id) = heartbeat {
+        // A heartbeat that cannot be read says nothing about the server; but its connection is not used again.
+        look.beat = match timeout_at(deadline, probe.seen_beat(id)).await {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(fault)) => return Ok(without_beat(look, fault.message)),
+            Err(_) => return Ok(without_beat(look, "no answer within the deadline".into())),
+        };
+    }
     *kept = Some(probe);
     Ok(look)
+}
+
+fn without_beat(look: Look, why: Reason) -> Look {
+    Look {
+        beat: Seen::Unreadable(why),
+        ..look
+    }
 }

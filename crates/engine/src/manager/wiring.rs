@@ -2,6 +2,7 @@
 
 use super::assemble;
 use super::gone;
+use super::heart::Heart;
 use super::pool::Pool;
 use super::routing::{self, Turns};
 use super::slot::Slot;
@@ -49,6 +50,9 @@ struct Wired {
     pulse: Arc<Pulse>,
     replicas: Vec<(Arc<Slot>, Task)>,
     turns: Arc<Turns>,
+    heart: Option<Arc<Heart>>,
+    /// Writes the heartbeats for as long as it is held.
+    _beating: Option<Task>,
     /// What was last made of it, and the count of changes it was made of.
     made: Option<(u64, Arc<Project>)>,
 }
@@ -143,6 +147,8 @@ impl Wiring {
             pulse: Arc::new(watching::channel(None).0),
             replicas: Vec::new(),
             turns: Arc::default(),
+            heart: self.pace.heartbeat.map(|id| Arc::new(Heart::new(id))),
+            _beating: None,
             made: None,
         });
         let mut old: HashMap<Name, (Arc<Slot>, Task)> = before
@@ -172,9 +178,15 @@ impl Wiring {
                 }
             }
         });
-        let replicas = replicas.collect();
+        let replicas: Vec<(Arc<Slot>, Task)> = replicas.collect();
+        let slots = replicas.iter().map(|(slot, _)| Arc::clone(slot)).collect();
+        let beating = before
+            .heart
+            .as_ref()
+            .map(|heart| Task(tokio::spawn(Arc::clone(heart).beat(slots, self.pace.tick))));
         Wired {
             routing: declared.routing,
+            _beating: beating,
             replicas,
             made: None,
             ..before
@@ -295,7 +307,7 @@ impl State {
         Project {
             name: wired.name.clone(),
             routing: wired.routing,
-            replicas: assemble::replicas(&all[place].0, &others, tick, usage),
+            replicas: assemble::replicas(&all[place].0, &others, wired.heart.as_deref(), tick, usage),
         }
     }
 }

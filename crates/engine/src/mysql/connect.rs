@@ -83,6 +83,11 @@ pub(super) async fn lend(target: &Target) -> Result<Conn, Fault> {
     open(options(target, "replica-monitor pool")?.db_name(database)).await
 }
 
+/// Opens a connection in no database, for beats: its user may have no right to the one that the address names.
+pub(super) async fn plain(target: &Target, program: &str) -> Result<Conn, Fault> {
+    open(options(target, program)?).await
+}
+
 async fn open(options: OptsBuilder) -> Result<Conn, Fault> {
     Conn::new(options).await.map_err(|error| fault(&error))
 }

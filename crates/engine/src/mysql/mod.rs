@@ -4,6 +4,7 @@
 //! figures are believed, in [`crate::lag`].
 
 mod ask;
+mod beat;
 mod connect;
 mod doctor;
 mod followers;
@@ -15,6 +16,10 @@ mod native;
 mod sql;
 mod words;
 
+#[cfg(test)]
+pub(crate) use beat::UPSERT;
+
+use crate::beat::Seen;
 use crate::connection::Connection;
 use crate::driver::{Advice, Driver, Probe};
 use crate::fault::Fault;
@@ -55,6 +60,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     connect: |target| Box::pin(async move { lend(&target).await.map(Connection::MySql) }),
+    beat: Some(|target| Box::new(beat::Writer::new(target))),
 };
 
 struct MySqlProbe {
@@ -84,6 +90,10 @@ impl Probe for MySqlProbe {
             }
             looked
         })
+    }
+
+    fn seen_beat(&mut self, id: i16) -> Pending<'_, Result<Seen, Fault>> {
+        Box::pin(async move { beat::read(&mut self.session().await?.0.client, id).await })
     }
 
     fn examine(&mut self) -> Pending<'_, Result<Vec<Advice>, Fault>> {

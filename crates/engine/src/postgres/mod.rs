@@ -2,12 +2,14 @@
 //!
 //! What is read stands in `docs/guides/postgres.md`; which figures are believed, in [`crate::lag`].
 
+mod beat;
 mod connect;
 mod doctor;
 mod link;
 mod look;
 mod sql;
 
+use crate::beat::Seen;
 use crate::connection::Connection;
 use crate::driver::{Advice, Driver, Probe};
 use crate::fault::Fault;
@@ -42,6 +44,7 @@ pub(crate) static DRIVER: Driver = Driver {
             Ok(Connection::Postgres(opened.client))
         })
     },
+    beat: Some(|target| Box::new(beat::Writer::new(target))),
 };
 
 struct PostgresProbe {
@@ -76,6 +79,10 @@ impl Probe for PostgresProbe {
             self.waiting = if looked.receiver_waits { waiting + 1 } else { 0 };
             Ok(looked.look)
         })
+    }
+
+    fn seen_beat(&mut self, id: i16) -> Pending<'_, Result<Seen, Fault>> {
+        Box::pin(async move { beat::read(&self.session().await?.client, id).await })
     }
 
     fn examine(&mut self) -> Pending<'_, Result<Vec<Advice>, Fault>> {

@@ -2,9 +2,11 @@
 //!
 //! What is read stands in `docs/guides/redis.md`. Cluster and Sentinel are not asked: each server is looked at for itself.
 
+mod beat;
 mod connect;
 mod info;
 
+use crate::beat::Seen;
 use crate::connection::Connection;
 use crate::driver::{Driver, Probe};
 use crate::fault::Fault;
@@ -33,6 +35,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     connect: |target| Box::pin(async move { Ok(Connection::Redis(open(&target).await?)) }),
+    beat: Some(|target| Box::new(beat::Writer::new(target))),
 };
 
 struct RedisProbe {
@@ -63,6 +66,15 @@ impl Probe for RedisProbe {
             Info::of(&[&replication, &clients, &server]).read(&mut look);
             self.connection = Some(connection);
             Ok(look)
+        })
+    }
+
+    fn seen_beat(&mut self, id: i16) -> Pending<'_, Result<Seen, Fault>> {
+        Box::pin(async move {
+            match &mut self.connection {
+                Some(connection) => beat::read(connection, id).await,
+                None => Ok(Seen::NotAsked),
+            }
         })
     }
 }

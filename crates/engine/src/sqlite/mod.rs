@@ -3,6 +3,9 @@
 //! There is no server and no position that two files share. What both do share, if somebody writes it, is a heartbeat row: then a
 //! copy is measured by the beats that it holds. See `docs/guides/sqlite.md`.
 
+mod beat;
+
+use crate::beat::Seen;
 use crate::connection::Connection;
 use crate::driver::{Driver, Probe};
 use crate::fault::{Fault, FaultKind};
@@ -37,6 +40,7 @@ pub(crate) static DRIVER: Driver = Driver {
             Ok(Connection::Sqlite(opened))
         })
     },
+    beat: Some(|target| Box::new(beat::Writer(target))),
 };
 
 struct SqliteProbe {
@@ -49,6 +53,13 @@ impl Probe for SqliteProbe {
         Box::pin(async move {
             let path = path_of(&self.target)?;
             blocking(move || look(&path)).await
+        })
+    }
+
+    fn seen_beat(&mut self, id: i16) -> Pending<'_, Result<Seen, Fault>> {
+        Box::pin(async move {
+            let path = path_of(&self.target)?;
+            blocking(move || beat::read(&path, id)).await
         })
     }
 }

@@ -11,6 +11,7 @@
 
 mod borrow;
 mod drift;
+mod heartbeat;
 mod mariadb;
 mod postgres;
 mod redis;

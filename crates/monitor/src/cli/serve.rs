@@ -31,6 +31,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         tree,
         watch,
         live,
+        heartbeat,
     } = settings;
     if tree.is_dir() {
         return Err(Failure::Usage(format!(
@@ -42,7 +43,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let stop = signals()?;
     let open = config.reads_open();
     let started = match live {
-        true => start_live(config, &tree, watch).await?,
+        true => start_live(config, &tree, watch, heartbeat).await?,
         false => {
             let source = TreeFile::open(&tree, watch).map_err(|error| unreadable(&tree, &error))?;
             start(config, source).await
@@ -79,15 +80,28 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
 
 /// The tree with its databases asked, at the pace of the poll.
 #[cfg(feature = "drivers")]
-async fn start_live(config: Config, tree: &Path, watch: bool) -> Result<Result<Handle, StartError>, Failure> {
-    let pace = replica_engine::Pace::every(config.poll);
+async fn start_live(
+    config: Config,
+    tree: &Path,
+    watch: bool,
+    heartbeat: Option<i16>,
+) -> Result<Result<Handle, StartError>, Failure> {
+    let pace = replica_engine::Pace {
+        heartbeat,
+        ..replica_engine::Pace::every(config.poll)
+    };
     let source = crate::LiveTree::open(tree, watch, pace).map_err(|error| unreadable(tree, &error))?;
     Ok(start(config, source).await)
 }
 
 #[cfg(not(feature = "drivers"))]
 #[expect(clippy::unused_async, reason = "the same signature as with the drivers")]
-async fn start_live(_: Config, _: &Path, _: bool) -> Result<Result<Handle, StartError>, Failure> {
+async fn start_live(
+    _: Config,
+    _: &Path,
+    _: bool,
+    _: Option<i16>,
+) -> Result<Result<Handle, StartError>, Failure> {
     Err(Failure::Usage(
         "--live: this program was built without the drivers that ask databases".into(),
     ))

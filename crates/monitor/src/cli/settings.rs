@@ -55,6 +55,10 @@ pub(super) struct Flags {
     /// Connect to every replica of the tree and measure it, rather than only show what is declared [env: MONITOR_LIVE=1]
     #[arg(long)]
     live: bool,
+    /// Write a heartbeat row to each project's master once a second, as a second source of lag; ID is the row's key, one for each
+    /// monitor [default ID: 1] [env: MONITOR_HEARTBEAT=ID]. The only thing that --live ever writes: see docs/RISKS.md
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "1")]
+    heartbeat: Option<i16>,
     /// How often the tree, and with --live every replica, is looked at, in milliseconds [default: 2000] [env: MONITOR_POLL_MS]
     #[arg(long, value_name = "MS")]
     poll: Option<u64>,
@@ -81,6 +85,8 @@ pub(super) struct Settings {
     pub(super) tree: PathBuf,
     pub(super) watch: bool,
     pub(super) live: bool,
+    /// The row to write heartbeats to.
+    pub(super) heartbeat: Option<i16>,
 }
 
 impl Flags {
@@ -127,12 +133,28 @@ impl Flags {
             insecure_no_auth: self.insecure_no_auth,
             ..Config::default()
         };
+        let live = self.live || env.flag("MONITOR_LIVE")?;
         Ok(Settings {
             config,
             tree: base.join(env.tree(self.tree.as_deref())),
             watch: !self.no_watch,
-            live: self.live || env.flag("MONITOR_LIVE")?,
+            live,
+            heartbeat: self.heartbeat(&env, live)?,
         })
+    }
+
+    fn heartbeat(&self, env: &Environment, live: bool) -> Result<Option<i16>, Failure> {
+        let id = match self.heartbeat {
+            Some(id) => Some(id),
+            None => env.number("MONITOR_HEARTBEAT")?,
+        };
+        match id {
+            Some(_) if !live => Err(Failure::Usage(
+                "--heartbeat needs --live: without it no database is connected to".into(),
+            )),
+            Some(id) if id < 1 => Err(Failure::Usage("the id of a heartbeat must be 1 to 32767".into())),
+            id => Ok(id),
+        }
     }
 
     /// A token on the command line or in a file wins over the environment's.

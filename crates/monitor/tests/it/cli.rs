@@ -33,6 +33,16 @@ fn bad_input_is_refused_with_the_reason() {
         (&["--tree", "t.json", "--port", "abc"], 2, "--port"),
         (&["--tree", "t.json", "--port", "70000"], 2, "--port"),
         (&["--tree", "t.json", "--poll", "0"], 2, "1 ms or more"),
+        (
+            &["--tree", "t.json", "--heartbeat"],
+            2,
+            "--heartbeat needs --live",
+        ),
+        (
+            &["--tree", "t.json", "--live", "--heartbeat=0"],
+            2,
+            "must be 1 to 32767",
+        ),
         (&["--tree", "t.json", "--token", ""], 2, "--token is empty"),
         (&["--tree", "t.json", "--token="], 2, "--token is empty"),
         (&["--tree", "t.json", "--token"], 2, "--token"),
