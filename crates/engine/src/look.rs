@@ -3,7 +3,7 @@
 //! A driver fills it; what a position is worth against the master's is decided in [`crate::lag`].
 
 use crate::beat;
-use crate::lag::{Epoch, Position};
+use crate::lag::{Epoch, Position, Writes};
 use replica_core::lag::Reason;
 use replica_core::observed::{Connections, Evidence, MissingGrant};
 use replica_core::{LinkState, Name, Role, Verdict};
@@ -33,6 +33,8 @@ pub struct Look {
     pub position: Position,
     /// The same, as the product writes it.
     pub position_text: Option<Name>,
+    /// How its writes are counted.
+    pub writes: Writes,
     /// What a position counts.
     pub unit: &'static str,
     /// Why it tells no position, if it does not.
@@ -80,6 +82,7 @@ impl Look {
             epoch: None,
             position: Position::default(),
             position_text: None,
+            writes: Writes::Unseen,
             unit: "bytes",
             no_position: None,
             no_lag: None,

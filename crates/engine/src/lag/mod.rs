@@ -11,6 +11,6 @@ mod ring;
 mod timeline;
 
 pub use beats::Beats;
-pub use position::{Epoch, Intervals, Position, SameHistory};
+pub use position::{Epoch, Intervals, Position, SameHistory, Writes};
 pub use ring::Written;
 pub use timeline::{Measured, Timeline};

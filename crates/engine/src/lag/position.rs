@@ -67,6 +67,29 @@ impl Epoch {
     }
 }
 
+/// How the writes of a master are counted, which tells how far apart they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writes {
+    /// They are not.
+    #[default]
+    Unseen,
+    /// Every write has the next number of its source: a GTID.
+    Numbered,
+    /// Positions count something else, and this many writes had been done by then.
+    Counted(u64),
+}
+
+impl Writes {
+    /// How many there were at `number` of a source.
+    pub(super) fn at(self, number: u64) -> Option<u64> {
+        match self {
+            Self::Unseen => None,
+            Self::Numbered => Some(number),
+            Self::Counted(writes) => Some(writes),
+        }
+    }
+}
+
 /// Numbers that are there: sorted, disjoint, both ends included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Intervals(Vec<(u64, u64)>);

@@ -21,6 +21,17 @@ const THIN_EVERY: u32 = 128;
 struct Sample {
     at: Instant,
     number: u64,
+    /// How many writes that was, where they are counted.
+    writes: Option<u64>,
+}
+
+impl Sample {
+    /// How far apart the writes between this one and `late` were, on average.
+    fn spacing(&self, late: &Self) -> Option<Duration> {
+        let writes = late.writes?.checked_sub(self.writes?)?;
+        let writes = u32::try_from(writes).ok().filter(|writes| *writes > 0)?;
+        Some(late.at.duration_since(self.at) / writes)
+    }
 }
 
 /// When a number was written.
@@ -42,16 +53,17 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// Notes that the master was at `number`. Numbers and times never go backwards; the caller sees to that.
-    pub(super) fn push(&mut self, at: Instant, number: u64) {
+    /// Notes that the master was at `number`, which were so many `writes`. Numbers and times never go backwards; the caller
+    /// sees to that.
+    pub(super) fn push(&mut self, at: Instant, number: u64, writes: Option<u64>) {
         let len = self.samples.len();
         let idle =
             len >= 2 && self.samples[len - 1].number == number && self.samples[len - 2].number == number;
         if idle {
-            self.samples[len - 1].at = at;
+            self.samples[len - 1] = Sample { at, number, writes };
             return;
         }
-        self.samples.push_back(Sample { at, number });
+        self.samples.push_back(Sample { at, number, writes });
         self.added += 1;
         if self.added >= THIN_EVERY {
             self.added = 0;
@@ -70,7 +82,12 @@ impl Ring {
         };
         // Written evenly in between: half a tick better than either end.
         let share = (number - early.number) as f64 / (late.number - early.number) as f64;
-        Written::At(early.at + late.at.duration_since(early.at).mul_f64(share))
+        let reached = early.at + late.at.duration_since(early.at).mul_f64(share);
+        // That is midway between the write that ended at `number` and the next, which is the one that is asked for.
+        let next = early
+            .spacing(late)
+            .map_or(reached, |spacing| reached + spacing / 2);
+        Written::At(next.min(late.at))
     }
 
     /// Numbers a second over the last `window`, if the record reaches far enough to tell.
@@ -120,7 +137,7 @@ mod tests {
         let start = Instant::now();
         let mut ring = Ring::default();
         for (seconds, number) in samples {
-            ring.push(start + Duration::from_secs(*seconds), *number);
+            ring.push(start + Duration::from_secs(*seconds), *number, None);
         }
         (ring, start)
     }
@@ -141,11 +158,27 @@ mod tests {
     }
 
     #[test]
+    fn where_writes_are_counted_the_next_one_is_meant() {
+        let start = Instant::now();
+        let mut ring = Ring::default();
+        // Two writes of 50 bytes: at half a second and at one and a half, as far as can be told.
+        ring.push(start, 100, Some(7));
+        ring.push(start + Duration::from_secs(2), 200, Some(9));
+        assert_eq!(ring.after(100), Written::At(start + Duration::from_millis(500)));
+        assert_eq!(ring.after(150), Written::At(start + Duration::from_millis(1500)));
+        // Never later than it was seen.
+        assert_eq!(ring.after(199), Written::At(start + Duration::from_secs(2)));
+        // A count that began anew tells nothing.
+        ring.push(start + Duration::from_secs(4), 300, Some(1));
+        assert_eq!(ring.after(250), Written::At(start + Duration::from_secs(3)));
+    }
+
+    #[test]
     fn a_day_fits_and_old_times_stay_about_right() {
         let start = Instant::now();
         let mut ring = Ring::default();
         for tick in 0..43_200_u64 {
-            ring.push(start + Duration::from_secs(tick * 2), tick * 10);
+            ring.push(start + Duration::from_secs(tick * 2), tick * 10, None);
         }
         assert!(ring.samples.len() < MAX, "{}", ring.samples.len());
         for tick in [100, 20_000, 40_000, 43_000] {
@@ -167,7 +200,7 @@ mod tests {
         for tick in 0..4000_u64 {
             // Busy for ten seconds, idle for forty, over and over.
             number += if tick % 25 < 5 { 7 } else { 0 };
-            ring.push(start + Duration::from_secs(tick * 2), number);
+            ring.push(start + Duration::from_secs(tick * 2), number, None);
         }
         // The first write after the idle stretch that ends at tick 25.
         let Written::At(at) = ring.after(35) else {

@@ -1,6 +1,6 @@
 //! A master's record over all its sources of writes, and what a replica's position is worth against it.
 
-use super::position::{Epoch, Position, SameHistory};
+use super::position::{Epoch, Position, SameHistory, Writes};
 use super::ring::{Ring, Written};
 use replica_core::Name;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub enum Measured {
 impl Timeline {
     /// Notes where the master was at `at`. A position that went backwards means a restored or replaced master: the
     /// record begins anew.
-    pub fn record(&mut self, at: Instant, epoch: &Epoch, position: &Position) {
+    pub fn record(&mut self, at: Instant, epoch: &Epoch, position: &Position, writes: Writes) {
         let went_back = || {
             self.latest.sources().any(|(name, was)| {
                 let is = position.source(name);
@@ -54,11 +54,12 @@ impl Timeline {
                 let mut ring = Ring::default();
                 // A source that begins while we look has written nothing before.
                 if let Some(before) = before {
-                    ring.push(before, 0);
+                    ring.push(before, 0, writes.at(0));
                 }
                 ring
             });
-            ring.push(at, intervals.last());
+            let last = intervals.last();
+            ring.push(at, last, writes.at(last));
         }
         self.latest = position.clone();
         self.looked = Some(at);
@@ -147,7 +148,12 @@ mod tests {
         let start = Instant::now();
         let mut timeline = Timeline::default();
         for (at, offset) in samples {
-            timeline.record(start + seconds(*at), &Epoch::of("e"), &Position::offset(*offset));
+            timeline.record(
+                start + seconds(*at),
+                &Epoch::of("e"),
+                &Position::offset(*offset),
+                Writes::Unseen,
+            );
         }
         (timeline, start)
     }
@@ -175,7 +181,12 @@ mod tests {
         let at = start + seconds(10);
         let other = timeline.measure(at, Some(&Epoch::of("f")), &Position::offset(100));
         assert_eq!(other, Measured::Incomparable(SameHistory::No));
-        timeline.record(start + seconds(12), &Epoch::of("e"), &Position::offset(3));
+        timeline.record(
+            start + seconds(12),
+            &Epoch::of("e"),
+            &Position::offset(3),
+            Writes::Unseen,
+        );
         assert_eq!(timeline.latest(), &Position::offset(3));
         let lag = timeline.measure(start + seconds(12), None, &Position::offset(1));
         assert_eq!(lag, Measured::AtLeast(Duration::ZERO));
@@ -189,9 +200,19 @@ mod tests {
             Position::of([("a".into(), Intervals::new(a)), ("b".into(), Intervals::up_to(b))])
         };
         let epoch = Epoch::of("gtid");
-        timeline.record(start, &epoch, &set(vec![(1, 10)], 5));
-        timeline.record(start + seconds(10), &epoch, &set(vec![(1, 20)], 5));
-        timeline.record(start + seconds(20), &epoch, &set(vec![(1, 20)], 15));
+        timeline.record(start, &epoch, &set(vec![(1, 10)], 5), Writes::Unseen);
+        timeline.record(
+            start + seconds(10),
+            &epoch,
+            &set(vec![(1, 20)], 5),
+            Writes::Unseen,
+        );
+        timeline.record(
+            start + seconds(20),
+            &epoch,
+            &set(vec![(1, 20)], 15),
+            Writes::Unseen,
+        );
         let lag = |position: &Position| timeline.measure(start + seconds(20), Some(&epoch), position);
         assert_eq!(lag(&set(vec![(1, 20)], 10)), Measured::Exact(seconds(5)));
         assert_eq!(
@@ -207,12 +228,12 @@ mod tests {
         let mut timeline = Timeline::default();
         let epoch = Epoch::of("gtid");
         let one = |n| Position::of([("a".into(), Intervals::up_to(n))]);
-        timeline.record(start, &epoch, &one(5));
+        timeline.record(start, &epoch, &one(5), Writes::Unseen);
         let both = Position::of([
             ("a".into(), Intervals::up_to(5)),
             ("b".into(), Intervals::new(vec![(1, 10)])),
         ]);
-        timeline.record(start + seconds(10), &epoch, &both);
+        timeline.record(start + seconds(10), &epoch, &both, Writes::Unseen);
         let lag = timeline.measure(start + seconds(10), None, &one(5));
         assert!(
             matches!(lag, Measured::Exact(lag) if lag >= seconds(9)),

@@ -101,7 +101,7 @@ impl Seen {
         let leads = look.role.map_or(declared_master, |role| role == Role::Master);
         match &look.epoch {
             Some(epoch) if leads && !look.position.is_empty() => {
-                self.timeline.record(look.at, epoch, &look.position);
+                self.timeline.record(look.at, epoch, &look.position, look.writes);
             }
             _ => self.timeline = Timeline::default(),
         }

@@ -7,7 +7,7 @@ use super::memory::Memory;
 use super::sql::Topic;
 use super::{link, native};
 use crate::fault::{Fault, FaultKind};
-use crate::lag::{Epoch, Position};
+use crate::lag::{Epoch, Position, Writes};
 use crate::look::Look;
 use replica_core::observed::{Connections, Evidence};
 use replica_core::{Name, Role};
@@ -128,6 +128,7 @@ fn read_mariadb(look: &mut Look, row: &Record, links_seen: bool) {
     look.position_text = row.filled(column).map(short);
     look.epoch = Some(Epoch::of("gtid"));
     look.unit = "transactions";
+    look.writes = Writes::Numbered;
     look.own_writes = own;
 }
 
@@ -165,6 +166,7 @@ fn read_set(look: &mut Look, row: &Record) {
     look.position_text = row.filled("executed").map(short);
     look.epoch = Some(Epoch::of("gtid"));
     look.unit = "transactions";
+    look.writes = Writes::Numbered;
 }
 
 /// Without GTIDs: a file of the master's and an offset in it. Those of a replica's own log mean nothing to anybody else, so a

@@ -3,7 +3,7 @@
 use super::connect::{Session, Statements, fault};
 use super::{MONITOR, link};
 use crate::fault::Fault;
-use crate::lag::{Epoch, Position};
+use crate::lag::{Epoch, Position, Writes};
 use crate::look::{Claim, Consumer, Follower, Hold, Look, Retention};
 use replica_core::observed::{Connections, Evidence};
 use replica_core::{Name, Role, Verdict};
@@ -107,6 +107,7 @@ fn read_server(look: &mut Look, row: &Row) {
     look.clock_us = int(row, "clock_us");
     look.position = count(row, "pos").map(Position::offset).unwrap_or_default();
     look.position_text = text(row, "pos_text").map(Name::from);
+    look.writes = count(row, "writes").map(Writes::Counted).unwrap_or_default();
     if flag(row, "monitors") != Some(true) {
         look.missing.push(MONITOR);
     }

@@ -1,6 +1,6 @@
 //! The text of INFO → what it says.
 
-use crate::lag::{Epoch, Position};
+use crate::lag::{Epoch, Position, Writes};
 use crate::look::{Follower, LinkSeen, Look, Retention};
 use replica_core::lag::Reason;
 use replica_core::observed::{Connections, Evidence};
@@ -49,6 +49,9 @@ impl<'a> Info<'a> {
         if let Some(offset) = offset {
             look.position = Position::offset(offset);
             look.position_text = Some(offset.to_string().into());
+            // Begins anew at each dump; that is noticed.
+            let writes = self.number("rdb_changes_since_last_save");
+            look.writes = writes.map(Writes::Counted).unwrap_or_default();
         }
         if follows {
             look.links.push(self.link());

@@ -51,19 +51,22 @@ impl Probe for RedisProbe {
                 None => open(&self.target).await?,
             };
             let asked = Instant::now();
-            // Three answers to one request; several sections in one INFO need 7.0.
-            let (replication, clients, server): (String, String, String) = ::redis::pipe()
-                .cmd("INFO")
-                .arg("replication")
-                .cmd("INFO")
-                .arg("clients")
-                .cmd("INFO")
-                .arg("server")
-                .query_async(&mut connection)
-                .await
-                .map_err(|error| fault(&error))?;
+            // Four answers to one request; several sections in one INFO need 7.0.
+            let (replication, clients, server, persistence): (String, String, String, String) =
+                ::redis::pipe()
+                    .cmd("INFO")
+                    .arg("replication")
+                    .cmd("INFO")
+                    .arg("clients")
+                    .cmd("INFO")
+                    .arg("server")
+                    .cmd("INFO")
+                    .arg("persistence")
+                    .query_async(&mut connection)
+                    .await
+                    .map_err(|error| fault(&error))?;
             let mut look = Look::since(asked);
-            Info::of(&[&replication, &clients, &server]).read(&mut look);
+            Info::of(&[&replication, &clients, &server, &persistence]).read(&mut look);
             self.connection = Some(connection);
             Ok(look)
         })
