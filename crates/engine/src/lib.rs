@@ -29,5 +29,5 @@ mod sqlite;
 pub use connection::Connection;
 pub use driver::{DRIVERS, Driver, driver_of};
 pub use fault::{Fault, FaultKind};
-pub use manager::{Borrowed, Pace, ReplicationManager, ResolveError};
+pub use manager::{Borrowed, Pace, ReplicationManager, ResolveError, SaveError};
 pub use target::Target;

@@ -15,6 +15,7 @@ mod heartbeat;
 mod mariadb;
 mod postgres;
 mod redis;
+mod saved;
 mod sqlite;
 mod states;
 mod support;
