@@ -4,7 +4,8 @@
 //! started ends with its owner, by process id.
 //!
 //! Read in this order: [`lab`] (the folder), [`postgres`], [`mariadb`], [`redis`], [`sqlite`] (the servers), [`proxy`] (the network
-//! between them), [`truth`] (how far behind a replica truly is), [`scene`] (several of them put together).
+//! between them), [`truth`] (how far behind a replica truly is), [`exporter`] (what others say
+//! of that), [`scene`] (several of them put together).
 
 #![allow(
     clippy::print_stderr,
@@ -13,6 +14,7 @@
 
 pub mod client;
 pub mod daemon;
+pub mod exporter;
 pub mod lab;
 pub mod mariadb;
 pub mod postgres;
@@ -25,6 +27,7 @@ pub mod truth;
 pub mod wait;
 
 pub use client::Client;
+pub use exporter::Exporter;
 pub use lab::Lab;
 pub use mariadb::MariaDb;
 pub use postgres::Postgres;
