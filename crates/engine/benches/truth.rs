@@ -27,7 +27,7 @@ use tokio::time::{Instant, interval};
 /// The tick that people run with.
 const TICK: Duration = Duration::from_secs(2);
 /// How often all three are asked.
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_millis(100);
 /// How long a case goes on.
 const CASE: Duration = Duration::from_secs(14);
 const ROWS: f64 = 14.0;
@@ -52,57 +52,68 @@ struct Trial<'a, S> {
     exporter: Option<Exporter>,
 }
 
-/// What everybody said at one moment, in seconds.
-struct Moment {
+/// What was said, in seconds, and what was true at that moment.
+struct Said<T> {
     truth: f64,
-    ours: Ours,
-    theirs: Option<f64>,
+    lag: T,
 }
 
 enum Ours {
     Exact(f64),
-    Frozen(f64),
-    Bound(String),
+    Frozen,
+    Bound,
     Unknown,
+}
+
+impl Ours {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Exact(_) => "exact",
+            Self::Frozen => "frozen",
+            Self::Bound => "bounded",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl<S: Written> Trial<'_, S> {
     /// Lets a case go on for its time, and prints its row.
     async fn row(&self, case: &str) -> Result<()> {
-        let mut moments = Vec::new();
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let mut last = said(self.manager, "r").last_ping_ms;
         let mut reader = self.truth.reader(self.replica).await?;
         let mut often = interval(EVERY);
         let until = Instant::now() + CASE;
         while Instant::now() < until {
             often.tick().await;
             let Ok(shown) = reader.look().await else { continue };
+            let truth = shown.lag.as_secs_f64();
+            if let Some(exporter) = &self.exporter {
+                let lag = exporter.lag().await.unwrap_or_default();
+                theirs.push(Said { truth, lag });
+            }
             let replica = said(self.manager, "r");
+            if replica.last_ping_ms == last {
+                continue;
+            }
+            // What a look said holds for the moment of that look: this one was made since the last turn.
+            last = replica.last_ping_ms;
             let seconds = |ms: u64| ms as f64 / 1000.0;
-            // What was said holds for the moment of the look; the truth has grown since.
-            let ours = match (&replica.lag.verdict, replica.lag.as_of_ms) {
+            let lag = match (&replica.lag.verdict, replica.lag.as_of_ms) {
                 (Verdict::Exact(ms), None) => Ours::Exact(seconds(*ms)),
-                (Verdict::Exact(ms), Some(_)) => Ours::Frozen(seconds(*ms)),
-                (Verdict::AtLeast(ms), _) => Ours::Bound(format!("≥ {:.1}", seconds(*ms))),
-                (Verdict::AtMost(ms), _) => Ours::Bound(format!("≤ {:.1}", seconds(*ms))),
+                (Verdict::Exact(_), Some(_)) => Ours::Frozen,
+                (Verdict::AtLeast(_) | Verdict::AtMost(_), _) => Ours::Bound,
                 _ => Ours::Unknown,
             };
-            let theirs = match &self.exporter {
-                Some(exporter) => exporter.lag().await.unwrap_or_default(),
-                None => None,
-            };
-            moments.push(Moment {
-                truth: shown.lag.as_secs_f64(),
-                ours,
-                theirs,
-            });
+            ours.push(Said { truth, lag });
         }
         println!(
             "| {} | {case} | {} | {} | {} | {} |",
             self.database,
-            range(moments.iter().map(|moment| moment.truth)),
-            ours(&moments),
-            theirs(&moments),
-            untrue(&moments)
+            range(ours.iter().map(|said| said.truth)),
+            of_ours(&ours),
+            of_theirs(&theirs),
+            untrue(&ours, &theirs)
         );
         Ok(())
     }
@@ -122,74 +133,49 @@ fn range(values: impl Iterator<Item = f64>) -> String {
     }
 }
 
-fn ours(moments: &[Moment]) -> String {
-    let exact = moments.iter().filter_map(|moment| match moment.ours {
+fn of_ours(all: &[Said<Ours>]) -> String {
+    let exact = all.iter().filter_map(|said| match said.lag {
         Ours::Exact(value) => Some(value),
         _ => None,
     });
     let mut words = vec![range(exact)];
-    let others = [
-        (
-            "frozen",
-            moments
-                .iter()
-                .filter(|moment| matches!(moment.ours, Ours::Frozen(_)))
-                .count(),
-        ),
-        (
-            "bounded",
-            moments
-                .iter()
-                .filter(|moment| matches!(moment.ours, Ours::Bound(_)))
-                .count(),
-        ),
-        (
-            "unknown",
-            moments
-                .iter()
-                .filter(|moment| matches!(moment.ours, Ours::Unknown))
-                .count(),
-        ),
-    ];
-    words.extend(
-        others
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(word, count)| format!("{word} × {count}")),
-    );
+    for word in ["frozen", "bounded", "unknown"] {
+        let count = all.iter().filter(|said| said.lag.word() == word).count();
+        if count > 0 {
+            words.push(format!("{word} × {count}"));
+        }
+    }
     words.join(", ")
 }
 
-fn theirs(moments: &[Moment]) -> String {
-    let told = range(moments.iter().filter_map(|moment| moment.theirs));
-    let absent = moments.iter().filter(|moment| moment.theirs.is_none()).count();
+fn of_theirs(all: &[Said<Option<f64>>]) -> String {
+    let told = range(all.iter().filter_map(|said| said.lag));
+    let absent = all.iter().filter(|said| said.lag.is_none()).count();
     match absent {
         0 => told,
-        _ => format!("{told}, absent × {absent}"),
+        _ if absent == all.len() => "absent".to_owned(),
+        _ => format!("{told}, or absent"),
     }
 }
 
 /// Who was further off than can be excused, and by how much at worst.
-fn untrue(moments: &[Moment]) -> String {
+fn untrue(ours: &[Said<Ours>], theirs: &[Said<Option<f64>>]) -> String {
     let worst = |errors: &mut dyn Iterator<Item = f64>| errors.fold(0.0, f64::max);
-    let ours = worst(&mut moments.iter().filter_map(|moment| match moment.ours {
-        Ours::Exact(value) => Some((value - moment.truth).abs()),
+    let ours = worst(&mut ours.iter().filter_map(|said| match said.lag {
+        Ours::Exact(value) => Some((value - said.truth).abs()),
         _ => None,
     }));
     let theirs = worst(
-        &mut moments
+        &mut theirs
             .iter()
-            .filter_map(|moment| Some((moment.theirs? - moment.truth).abs())),
+            .filter_map(|said| Some((said.lag? - said.truth).abs())),
     );
     let all = [("ours", ours), ("the exporter's", theirs)];
-    let liars: Vec<String> = all
-        .iter()
-        .filter(|(_, off)| *off > OFF)
-        .map(|(who, off)| format!("{who}, by {off:.0} s"))
-        .collect();
-    match liars.is_empty() {
+    let untrue = all.iter().filter(|(_, off)| *off > OFF);
+    let untrue: Vec<String> = untrue.map(|(who, off)| format!("{who}, by {off:.0} s")).collect();
+    match untrue.is_empty() {
         true => "nobody".to_owned(),
-        false => liars.join("; "),
+        false => untrue.join("; "),
     }
 }
 

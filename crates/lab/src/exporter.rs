@@ -31,7 +31,9 @@ impl Exporter {
             standby.port()
         );
         let name = "prometheus-postgres-exporter";
-        Self::start(lab, (name, name), &source, &[], "pg_replication_lag").await
+        // Its lag comes with the queries that the package brings as an example.
+        let queries = format!("--extend.query-path=/usr/share/doc/{name}/examples/queries.yaml");
+        Self::start(lab, (name, name), &source, &[&queries], "pg_replication_lag").await
     }
 
     /// `prometheus-mysqld-exporter` beside a replica.

@@ -5,7 +5,7 @@
 //!
 //! Read in this order: [`lab`] (the folder), [`postgres`], [`mariadb`], [`redis`], [`sqlite`] (the servers), [`proxy`] (the network
 //! between them), [`truth`] (how far behind a replica truly is), [`exporter`] (what others say
-//! of that), [`scene`] (several of them put together).
+//! of that), [`prometheus`] (who scrapes us), [`scene`] (several of them put together).
 
 #![allow(
     clippy::print_stderr,
@@ -19,6 +19,7 @@ pub mod lab;
 pub mod mariadb;
 pub mod postgres;
 pub mod program;
+pub mod prometheus;
 pub mod proxy;
 pub mod redis;
 pub mod scene;

@@ -76,13 +76,12 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         config.on_event.clone(),
         stopping.clone(),
     );
+    let access = Access::new(config.all_tokens(), config.reads_open());
     let site = Arc::new(Site {
-        hub: hub.clone(),
-        access: Access::new(config.all_tokens(), config.reads_open()),
         secure: config.tls.is_some(),
         allow_hosts: config.allow_hosts,
-        streams: Default::default(),
         max_streams: config.max_streams,
+        ..Site::new(hub.clone(), access)
     });
     // A quick source has answered before the first client can ask; a slow one must not delay the door.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), hub.first()).await;

@@ -7,6 +7,7 @@ use crate::activity::{Activity, Recorded};
 use crate::body::Body;
 use crate::clock::now_ms;
 use crate::live::Live;
+use crate::metrics::{self, Format};
 use crate::stream_log::{Batch, StreamLog};
 use crate::wire::{EventJson, ReplicasJson, RoutingJson, RulesJson, SnapshotInfo};
 use replica_core::{Event, EventKind, Lag, Name, ReplicaKey, Snapshot, Source, State, diff};
@@ -56,6 +57,8 @@ pub(crate) struct Published {
     pub(crate) ready: bool,
     /// The last events, oldest first.
     pub(crate) recent: Vec<Recorded>,
+    /// How many events there were so far.
+    pub(crate) events: u64,
     bodies: Bodies,
 }
 
@@ -66,6 +69,7 @@ struct Bodies {
     routing: Arc<OnceLock<Body>>,
     snapshot: Arc<OnceLock<Body>>,
     events: Arc<OnceLock<Body>>,
+    metrics: Arc<[OnceLock<Body>; 2]>,
 }
 
 impl Published {
@@ -92,6 +96,21 @@ impl Published {
             let events: Vec<&[u8]> = self.recent.iter().map(|event| &event.json[..]).collect();
             Body::new([&b"["[..], &events.join(&b","[..]), b"]"].concat().into())
         })
+    }
+
+    /// What follows from the snapshot, for whoever scrapes.
+    pub(crate) fn metrics(&self, format: Format) -> &Body {
+        let [plain, open] = &*self.bodies.metrics;
+        let body = match format {
+            Format::Plain => plain,
+            Format::Open => open,
+        };
+        body.get_or_init(|| Body::new(metrics::of_snapshot(&self.snapshot, format).into()))
+    }
+
+    /// When something last changed, in milliseconds since 1970.
+    pub(crate) fn changed_ms(&self) -> i64 {
+        self.at_ms
     }
 
     pub(crate) fn whole(&self) -> &Body {
@@ -139,6 +158,7 @@ impl Hub {
             stalled_since: None,
             ready: false,
             recent: Vec::new(),
+            events: 0,
             bodies: Bodies::default(),
         };
         let live = Arc::new(StreamLog::new(seq));
@@ -357,6 +377,7 @@ impl Loop {
             stalled_since: old.stalled_since,
             ready: old.ready,
             recent: self.activity.all(),
+            events: old.events + events.len() as u64,
             bodies: Bodies {
                 events: Arc::default(),
                 snapshot: Arc::default(),

@@ -49,6 +49,7 @@ pub mod fuzzing;
 mod handle;
 mod hub;
 mod live;
+mod metrics;
 mod server;
 mod source;
 mod stream_log;

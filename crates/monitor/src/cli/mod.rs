@@ -5,6 +5,7 @@
 mod check;
 #[cfg(feature = "drivers")]
 mod doctor;
+mod metrics;
 mod scaffold;
 mod serve;
 mod settings;
@@ -36,6 +37,8 @@ enum Wanted {
     #[cfg(feature = "drivers")]
     Doctor(doctor::Doctor),
     Scaffold(scaffold::Scaffold),
+    /// List every metric that `/metrics` tells.
+    Metrics,
     /// Write a shell's completion script to standard output.
     Completions {
         /// Which shell.
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "drivers")]
         Some(Wanted::Doctor(doctor)) => doctor.run(out),
         Some(Wanted::Scaffold(scaffold)) => scaffold.run(out).map_err(Failure::from),
+        Some(Wanted::Metrics) => metrics::run(out),
         Some(Wanted::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "replica-monitor", out);
             Ok(())

@@ -8,6 +8,7 @@ mod connection;
 mod events;
 mod guard;
 mod hand_out;
+mod metrics;
 mod openapi;
 mod page;
 mod stream;
@@ -18,6 +19,7 @@ pub(crate) use connection::{Limits, serve};
 pub(crate) use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
 
+use crate::clock::now_ms;
 use crate::hub::Hub;
 use auth::Access;
 use axum::Router;
@@ -26,7 +28,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -37,8 +39,27 @@ pub(crate) struct Site {
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) streams: AtomicUsize,
     pub(crate) max_streams: usize,
+    /// How often a listener was too slow and began anew.
+    pub(crate) resynced: AtomicU64,
+    pub(crate) started_ms: i64,
     /// Whether browsers reach it over TLS; then the cookie says so.
     pub(crate) secure: bool,
+}
+
+impl Site {
+    /// A site without limits of its own, reached in the clear.
+    pub(crate) fn new(hub: Hub, access: Access) -> Self {
+        Self {
+            hub,
+            access,
+            allow_hosts: Vec::new(),
+            streams: AtomicUsize::new(0),
+            max_streams: usize::MAX,
+            resynced: AtomicU64::new(0),
+            started_ms: now_ms(),
+            secure: false,
+        }
+    }
 }
 
 /// Every path.
@@ -66,6 +87,7 @@ fn paths() -> OpenApiRouter<Arc<Site>> {
         .routes(routes!(api::events, events::tell))
         .routes(routes!(stream::stream))
         .routes(routes!(stream::live))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(openapi::openapi))
 }
 

@@ -1,23 +1,11 @@
 //! `--live` and `doctor`, tried from outside on real servers.
 
-use crate::support::{DEADLINE, Monitor, binary};
+use crate::support::{DEADLINE, Monitor, binary, with_servers};
 use anyhow::Result;
 use replica_lab::{Lab, Proxy, Redis, Truth, WATCHER, wait_for};
 use serde_json::{Value, json};
 use std::process::Output;
 use std::time::Duration;
-
-/// Runs a test that needs a server; without it the test is skipped loudly, or fails where `CI` is set.
-#[allow(clippy::print_stderr, reason = "a skipped test must be seen")]
-async fn with_servers(test: impl Future<Output = Result<()>>) {
-    match test.await {
-        Err(error) if replica_lab::program::is_missing(&error) && std::env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: {error}");
-        }
-        Err(error) => panic!("{error:?}"),
-        Ok(()) => {}
-    }
-}
 
 fn tree(master: &str, slave: &str) -> String {
     let replicas = json!({

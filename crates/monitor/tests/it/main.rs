@@ -12,6 +12,8 @@ mod garbage;
 mod library;
 #[cfg(feature = "drivers")]
 mod live;
+#[cfg(feature = "drivers")]
+mod metrics;
 mod scaffold;
 mod security;
 mod support;
