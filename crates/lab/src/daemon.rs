@@ -146,9 +146,11 @@ impl Daemon {
         }
     }
 
-    /// The processor time that the process and its living children have used.
+    /// The processor time that the process and its children have used, those that have ended included.
     pub fn cpu(&self) -> Duration {
-        let ticks: u64 = self.family().into_iter().filter_map(cpu_ticks).sum();
+        let ended = self.pid().and_then(|pid| ticks(pid, 13));
+        let living = self.family().into_iter().filter_map(|pid| ticks(pid, 11));
+        let ticks: u64 = living.chain(ended).sum();
         // Linux counts hundredths, on every machine.
         Duration::from_millis(ticks * 10)
     }
@@ -230,10 +232,11 @@ fn stat(pid: u32) -> Vec<String> {
     rest.split_whitespace().map(str::to_owned).collect()
 }
 
-fn cpu_ticks(pid: u32) -> Option<u64> {
+/// The times for user and system that stand side by side from that field on.
+fn ticks(pid: u32, from: usize) -> Option<u64> {
     let stat = stat(pid);
     let field = |number: usize| stat.get(number)?.parse::<u64>().ok();
-    Some(field(11)? + field(12)?)
+    Some(field(from)? + field(from + 1)?)
 }
 
 /// The children of a process.

@@ -34,6 +34,10 @@ pub struct Config {
     pub allow_hosts: Vec<String>,
     /// Serve beyond loopback without any token.
     pub insecure_no_auth: bool,
+    /// Where HAProxy's agent checks are answered, at the same host and without a token.
+    pub agent_port: Option<u16>,
+    /// Applications whose `/check` says that they must wait, whatever the lag.
+    pub denied_apps: Vec<String>,
     /// The most connections at one time.
     pub max_connections: usize,
     /// The most event streams at one time.
@@ -54,6 +58,8 @@ impl Default for Config {
             on_event: None,
             allow_hosts: Vec::new(),
             insecure_no_auth: false,
+            agent_port: None,
+            denied_apps: Vec::new(),
             max_connections: 32_768,
             max_streams: 10_000,
         }

@@ -7,7 +7,7 @@ use crate::server::{self, Limits, Site, Tls};
 use replica_core::{Event, Secret, Snapshot, Source};
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -56,11 +56,9 @@ pub struct Handle {
 /// Starts a monitor of `source` on the current tokio runtime. It answers when this returns.
 pub async fn start(config: Config, source: impl Source + 'static) -> Result<Handle, StartError> {
     check(&config)?;
-    let wanted = SocketAddr::new(config.host, config.port);
-    let listener = listen(wanted).map_err(|error| StartError::Listen(wanted, error))?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| StartError::Listen(wanted, error))?;
+    let (listener, address) = listen_at(config.host, config.port)?;
+    let agents = config.agent_port.map(|port| listen_at(config.host, port));
+    let agents = agents.transpose()?;
     let (stop, stopping) = watch::channel(false);
     let tls = config
         .tls
@@ -81,8 +79,12 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         secure: config.tls.is_some(),
         allow_hosts: config.allow_hosts,
         max_streams: config.max_streams,
+        denied_apps: config.denied_apps,
         ..Site::new(hub.clone(), access)
     });
+    if let Some((listener, _)) = agents {
+        tokio::spawn(server::serve_agents(listener, hub.clone(), stopping.clone()));
+    }
     // A quick source has answered before the first client can ask; a slow one must not delay the door.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), hub.first()).await;
     let limits = Limits {
@@ -119,6 +121,16 @@ fn check(config: &Config) -> Result<(), StartError> {
         )));
     }
     Ok(())
+}
+
+/// A listener, and where it really is: port 0 lets the system choose.
+fn listen_at(host: IpAddr, port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
+    let wanted = SocketAddr::new(host, port);
+    let opened = listen(wanted).and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    opened.map_err(|error| StartError::Listen(wanted, error))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

@@ -4,6 +4,7 @@
 //! delays a listener or an answer.
 
 use crate::activity::{Activity, Recorded};
+use crate::balance::Lately;
 use crate::body::Body;
 use crate::clock::now_ms;
 use crate::live::Live;
@@ -18,6 +19,8 @@ use tokio::time::Instant;
 
 /// How many inputs may wait; an application that tells more is refused.
 const INBOX: usize = 1024;
+/// How many snapshots of the last period are kept.
+const LATELY: usize = 16;
 /// A source that has not answered for this many poll periods is called stalled.
 const STALLED_PERIODS: u32 = 3;
 /// How long each stream may be silent before it says that it is alive: the public one often enough for proxies, the page's often
@@ -57,6 +60,8 @@ pub(crate) struct Published {
     pub(crate) ready: bool,
     /// The last events, oldest first.
     pub(crate) recent: Vec<Recorded>,
+    /// The snapshots of the last poll period, this one included, with the moment until which each was the newest.
+    lately: Vec<(Arc<Snapshot>, Instant)>,
     /// How many events there were so far.
     pub(crate) events: u64,
     bodies: Bodies,
@@ -106,6 +111,31 @@ impl Published {
             Format::Open => open,
         };
         body.get_or_init(|| Body::new(metrics::of_snapshot(&self.snapshot, format).into()))
+    }
+
+    /// Notes that a new snapshot is there, and forgets those that were replaced more than a period ago.
+    fn remember(&mut self, period: Duration) {
+        let now = Instant::now();
+        if let Some((_, until)) = self.lately.last_mut() {
+            *until = now;
+        }
+        self.lately
+            .retain(|(_, until)| now.duration_since(*until) < period);
+        // A source that calls all the time is remembered for less than a period.
+        let excess = (self.lately.len() + 1).saturating_sub(LATELY);
+        self.lately.drain(..excess);
+        self.lately.push((Arc::clone(&self.snapshot), now));
+    }
+
+    /// What whoever sends traffic may rely on.
+    pub(crate) fn lately(&self) -> Lately {
+        let now = Instant::now();
+        let newest = self.lately.len().saturating_sub(1);
+        let kept = self.lately.iter().enumerate();
+        let kept =
+            kept.filter(|(place, (_, until))| *place == newest || now.duration_since(*until) < self.poll);
+        let snapshots = kept.map(|(_, (snapshot, _))| Arc::clone(snapshot)).collect();
+        Lately::new(snapshots, !self.ready || self.stalled_since.is_some())
     }
 
     /// When something last changed, in milliseconds since 1970.
@@ -158,6 +188,7 @@ impl Hub {
             stalled_since: None,
             ready: false,
             recent: Vec::new(),
+            lately: Vec::new(),
             events: 0,
             bodies: Bodies::default(),
         };
@@ -188,6 +219,11 @@ impl Hub {
     /// What is known now.
     pub(crate) fn now(&self) -> Arc<Published> {
         Arc::clone(&self.published.borrow())
+    }
+
+    /// What whoever sends traffic may rely on.
+    pub(crate) fn lately(&self) -> Lately {
+        self.now().lately()
     }
 
     /// Waits for the first snapshot.
@@ -323,6 +359,7 @@ impl Loop {
         self.publish(&events, |next| {
             next.snapshot = new;
             next.stalled_since = None;
+            next.remember(old.poll);
             next.ready = true;
             next.bodies = bodies;
         });
@@ -377,6 +414,7 @@ impl Loop {
             stalled_since: old.stalled_since,
             ready: old.ready,
             recent: self.activity.all(),
+            lately: old.lately.clone(),
             events: old.events + events.len() as u64,
             bodies: Bodies {
                 events: Arc::default(),

@@ -39,6 +39,7 @@
 //! Databases are spoken to in `replica-engine`; words are defined in `replica-core`.
 
 mod activity;
+mod balance;
 mod body;
 pub mod cli;
 mod clock;

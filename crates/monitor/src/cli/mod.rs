@@ -31,7 +31,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Wanted {
     /// Watch a tree file and serve the page and the API (the default).
-    Serve(settings::Flags),
+    Serve(Box<settings::Flags>),
     /// Tell what is wrong with a tree file.
     Check(check::Check),
     #[cfg(feature = "drivers")]

@@ -71,6 +71,12 @@ pub(super) struct Flags {
     /// A host name under which browsers may ask without a token (may be repeated)
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
+    /// Answer HAProxy's agent checks at this port, without a token (docs/guides/balance.md)
+    #[arg(long, value_name = "PORT")]
+    agent_port: Option<u16>,
+    /// An application whose /check says that it must wait, whatever the lag (may be repeated)
+    #[arg(long, value_name = "APP")]
+    deny_app: Vec<String>,
     /// Serve beyond this machine without any token
     #[arg(long)]
     insecure_no_auth: bool,
@@ -131,6 +137,8 @@ impl Flags {
             poll: Duration::from_millis(poll_ms),
             allow_hosts: self.allow_host.clone(),
             insecure_no_auth: self.insecure_no_auth,
+            agent_port: self.agent_port,
+            denied_apps: self.deny_app.clone(),
             ..Config::default()
         };
         let live = self.live || env.flag("MONITOR_LIVE")?;

@@ -2,8 +2,10 @@
 //!
 //! Nothing is computed here: answers are bodies that the hub has, or will have, rendered once.
 
+mod agent;
 mod api;
 pub(crate) mod auth;
+mod balance;
 mod connection;
 mod events;
 mod guard;
@@ -15,6 +17,7 @@ mod stream;
 mod tls;
 pub(crate) mod token;
 
+pub(crate) use agent::serve_agents;
 pub(crate) use connection::{Limits, serve};
 pub(crate) use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
@@ -42,6 +45,8 @@ pub(crate) struct Site {
     /// How often a listener was too slow and began anew.
     pub(crate) resynced: AtomicU64,
     pub(crate) started_ms: i64,
+    /// Applications that are told to wait, whatever the lag.
+    pub(crate) denied_apps: Vec<String>,
     /// Whether browsers reach it over TLS; then the cookie says so.
     pub(crate) secure: bool,
 }
@@ -57,6 +62,7 @@ impl Site {
             max_streams: usize::MAX,
             resynced: AtomicU64::new(0),
             started_ms: now_ms(),
+            denied_apps: Vec::new(),
             secure: false,
         }
     }
@@ -87,6 +93,13 @@ fn paths() -> OpenApiRouter<Arc<Site>> {
         .routes(routes!(api::events, events::tell))
         .routes(routes!(stream::stream))
         .routes(routes!(stream::live))
+        .routes(routes!(balance::primary))
+        .routes(routes!(balance::is_primary))
+        .routes(routes!(balance::replica))
+        .routes(routes!(balance::read_only))
+        .routes(routes!(balance::is_readable))
+        .routes(routes!(balance::route))
+        .routes(routes!(balance::check))
         .routes(routes!(metrics::metrics))
         .routes(routes!(openapi::openapi))
 }

@@ -6,6 +6,8 @@
     reason = "in a test a panic is the way to fail; clippy exempts only the test functions themselves"
 )]
 
+#[cfg(feature = "drivers")]
+mod balance;
 mod cli;
 mod contract;
 mod garbage;
