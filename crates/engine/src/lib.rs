@@ -17,6 +17,8 @@ pub mod manager;
 pub mod target;
 pub mod tls;
 
+#[cfg(feature = "clickhouse")]
+mod clickhouse;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]

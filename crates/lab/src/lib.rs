@@ -3,7 +3,8 @@
 //! Nothing is installed here and nothing is simulated: a missing server is an error that names its package. Everything that is
 //! started ends with its owner, by process id.
 //!
-//! Read in this order: [`lab`] (the folder), [`postgres`], [`mariadb`], [`redis`], [`sqlite`] (the servers), [`proxy`] (the network
+//! Read in this order: [`lab`] (the folder), [`postgres`], [`mariadb`], [`redis`], [`sqlite`],
+//! [`clickhouse`] (the servers), [`proxy`] (the network
 //! between them), [`truth`] (how far behind a replica truly is), [`scene`] (several of them put together).
 
 #![allow(
@@ -11,6 +12,7 @@
     reason = "a lab is talked to through a terminal or a test's output"
 )]
 
+pub mod clickhouse;
 pub mod client;
 pub mod daemon;
 pub mod lab;
@@ -24,6 +26,7 @@ pub mod sqlite;
 pub mod truth;
 pub mod wait;
 
+pub use clickhouse::ClickHouse;
 pub use client::Client;
 pub use lab::Lab;
 pub use mariadb::MariaDb;

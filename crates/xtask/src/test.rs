@@ -38,6 +38,10 @@ const PROGRAMS: &[Program] = &[
         name: "redis-server",
         packages: &["redis-server"],
     },
+    Program {
+        name: "clickhouse-server",
+        packages: &["clickhouse-server"],
+    },
 ];
 
 pub(crate) fn test(_: &[String]) -> Result<()> {
