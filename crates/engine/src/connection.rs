@@ -17,6 +17,9 @@ pub enum Connection {
     /// A file.
     #[cfg(feature = "sqlite")]
     Sqlite(rusqlite::Connection),
+    /// MongoDB: a client of that one server.
+    #[cfg(feature = "mongodb")]
+    MongoDb(mongodb::Client),
     /// ClickHouse, over HTTP.
     #[cfg(feature = "clickhouse")]
     ClickHouse(clickhouse::Client),
@@ -36,6 +39,8 @@ impl Connection {
             Self::Redis(_) => true,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => true,
+            #[cfg(feature = "mongodb")]
+            Self::MongoDb(_) => true,
             #[cfg(feature = "clickhouse")]
             Self::ClickHouse(_) => true,
         }

@@ -69,6 +69,8 @@ pub static DRIVERS: &[&Driver] = &[
     &crate::redis::DRIVER,
     #[cfg(feature = "sqlite")]
     &crate::sqlite::DRIVER,
+    #[cfg(feature = "mongodb")]
+    &crate::mongodb::DRIVER,
     #[cfg(feature = "clickhouse")]
     &crate::clickhouse::DRIVER,
 ];

@@ -19,6 +19,8 @@ pub mod tls;
 
 #[cfg(feature = "clickhouse")]
 mod clickhouse;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
