@@ -20,6 +20,9 @@ pub enum Connection {
     /// MongoDB: a client of that one server.
     #[cfg(feature = "mongodb")]
     MongoDb(mongodb::Client),
+    /// SQL Server.
+    #[cfg(feature = "mssql")]
+    Mssql(Box<crate::MssqlClient>),
     /// ClickHouse, over HTTP.
     #[cfg(feature = "clickhouse")]
     ClickHouse(clickhouse::Client),
@@ -41,6 +44,8 @@ impl Connection {
             Self::Sqlite(_) => true,
             #[cfg(feature = "mongodb")]
             Self::MongoDb(_) => true,
+            #[cfg(feature = "mssql")]
+            Self::Mssql(_) => true,
             #[cfg(feature = "clickhouse")]
             Self::ClickHouse(_) => true,
         }

@@ -71,6 +71,8 @@ pub static DRIVERS: &[&Driver] = &[
     &crate::sqlite::DRIVER,
     #[cfg(feature = "mongodb")]
     &crate::mongodb::DRIVER,
+    #[cfg(feature = "mssql")]
+    &crate::mssql::DRIVER,
     #[cfg(feature = "clickhouse")]
     &crate::clickhouse::DRIVER,
 ];
