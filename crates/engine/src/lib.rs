@@ -17,6 +17,12 @@ pub mod manager;
 pub mod target;
 pub mod tls;
 
+#[cfg(feature = "clickhouse")]
+mod clickhouse;
+#[cfg(feature = "mongodb")]
+mod mongodb;
+#[cfg(feature = "mssql")]
+mod mssql;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -30,4 +36,6 @@ pub use connection::Connection;
 pub use driver::{DRIVERS, Driver, driver_of};
 pub use fault::{Fault, FaultKind};
 pub use manager::{Borrowed, Pace, ReplicationManager, ResolveError, SaveError};
+#[cfg(feature = "mssql")]
+pub use mssql::Client as MssqlClient;
 pub use target::Target;

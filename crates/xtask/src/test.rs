@@ -42,6 +42,10 @@ const PROGRAMS: &[Program] = &[
         name: "promtool",
         packages: &["prometheus"],
     },
+    Program {
+        name: "clickhouse-server",
+        packages: &["clickhouse-server"],
+    },
 ];
 
 pub(crate) fn test(_: &[String]) -> Result<()> {

@@ -10,6 +10,7 @@
 )]
 
 mod borrow;
+mod clickhouse;
 mod drift;
 mod heartbeat;
 mod mariadb;
