@@ -161,6 +161,7 @@ impl Published {
 /// The hub, as its users hold it.
 #[derive(Clone)]
 pub(crate) struct Hub {
+    source: Arc<dyn Source>,
     inbox: mpsc::Sender<Input>,
     published: watch::Receiver<Arc<Published>>,
     pub(crate) log: Arc<StreamLog>,
@@ -196,7 +197,7 @@ impl Hub {
         let deltas = Live::new(Arc::clone(&live), Arc::clone(&empty.snapshot));
         let (publish, published) = watch::channel(Arc::new(empty));
         let (inbox, inputs) = mpsc::channel(INBOX);
-        tokio::spawn(poll_loop(source, poll, inbox.clone(), stop.clone()));
+        tokio::spawn(poll_loop(Arc::clone(&source), poll, inbox.clone(), stop.clone()));
         let state = Loop {
             publish,
             log: Arc::clone(&log),
@@ -209,6 +210,7 @@ impl Hub {
         tokio::spawn(Arc::clone(&log).tell_of_silence(SILENCE));
         tokio::spawn(Arc::clone(&live).tell_of_silence(LIVE_SILENCE));
         Self {
+            source,
             inbox,
             published,
             log,
@@ -231,6 +233,14 @@ impl Hub {
         let mut published = self.published.clone();
         // An error means that the hub has ended; nobody waits for a snapshot then.
         let _ = published.wait_for(|published| published.ready).await;
+    }
+
+    /// Where the servers are, as far as the source tells. On a thread that may block.
+    pub(crate) async fn addresses(&self) -> Vec<(ReplicaKey, String)> {
+        let source = Arc::clone(&self.source);
+        let told = tokio::task::spawn_blocking(move || source.addresses()).await;
+        // A source that panics has told nothing.
+        told.unwrap_or_default()
     }
 
     /// Puts events into the stream and the activity log, all together and in order.

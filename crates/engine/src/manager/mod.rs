@@ -167,6 +167,10 @@ impl Source for ReplicationManager {
     fn on_change(&self, wake: Wake) {
         self.wiring.on_change(wake);
     }
+
+    fn addresses(&self) -> Vec<(ReplicaKey, String)> {
+        self.tree().addresses(crate::driver::default_port)
+    }
 }
 
 /// A connection on loan; dropping it gives it back.

@@ -7,6 +7,7 @@ mod api;
 pub(crate) mod auth;
 mod balance;
 mod connection;
+mod discovery;
 mod events;
 mod guard;
 mod hand_out;
@@ -101,6 +102,7 @@ fn paths() -> OpenApiRouter<Arc<Site>> {
         .routes(routes!(balance::route))
         .routes(routes!(balance::check))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(discovery::discovery))
         .routes(routes!(openapi::openapi))
 }
 

@@ -49,6 +49,22 @@ fn both_formats_come_packed_or_not() {
     assert!(unpacked.ends_with("# EOF\n"));
 }
 
+#[test]
+fn servers_are_told_as_targets_without_their_passwords() {
+    let monitor = Monitor::start(TREE, &[]);
+    let answer = monitor.get("/api/sd");
+    let targets = answer.json();
+    let first = &targets[0];
+    assert_eq!(first["targets"], serde_json::json!(["h:5432"]));
+    assert_eq!(first["labels"]["__meta_replica_name"], "master");
+    assert_eq!(
+        targets.as_array().unwrap().len(),
+        3,
+        "a file is no target: {targets}"
+    );
+    assert!(!answer.text().contains("pw"), "{}", answer.text());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_prometheus_scrapes_what_is_true() {
     with_servers(scraped()).await;
