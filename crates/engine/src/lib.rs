@@ -14,6 +14,8 @@ pub mod fault;
 pub mod lag;
 pub mod look;
 pub mod manager;
+#[cfg(any(feature = "mssql", feature = "clickhouse"))]
+mod quiet;
 pub mod target;
 pub mod tls;
 

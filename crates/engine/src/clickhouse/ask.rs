@@ -6,6 +6,7 @@ use super::connect::{code, fault, open};
 use super::{CONNECTIONS, REPLICAS, look};
 use crate::fault::{Fault, FaultKind};
 use crate::look::Look;
+use crate::quiet::quietly;
 use crate::target::Target;
 use ::clickhouse::Client;
 use ::clickhouse::error::Error;
@@ -124,8 +125,11 @@ pub(super) async fn greet(client: &Client) -> Result<(), Fault> {
 
 /// The one row of a statement. As JSON, because old servers write binary rows otherwise than the client reads them.
 async fn answer(client: &Client, statement: &str) -> Result<Value, Error> {
-    let mut rows = client.query_raw(statement).fetch_bytes("JSONEachRow")?;
-    let row = rows.collect().await?;
+    let rows = async {
+        let mut rows = client.query_raw(statement).fetch_bytes("JSONEachRow")?;
+        rows.collect().await
+    };
+    let row = quietly(rows).await?;
     serde_json::from_slice(&row).map_err(|error| Error::DataFormat(Box::new(error)))
 }
 

@@ -141,3 +141,6 @@ pub(super) async fn greet(client: &Client) -> Result<Document, Fault> {
 async fn tell(admin: &Database, command: Document) -> Result<Document, Error> {
     admin.run_command(command).await
 }
+
+#[cfg(test)]
+mod tests;

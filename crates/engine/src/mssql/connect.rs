@@ -3,6 +3,7 @@
 use super::line::Line;
 use super::tls;
 use crate::fault::{Fault, FaultKind};
+use crate::quiet::quietly;
 use crate::target::Target;
 use tiberius::error::Error;
 use tiberius::{AuthMethod, Config};
@@ -64,12 +65,11 @@ async fn open_as(target: &Target, database: &str, readonly: bool) -> Result<Clie
     if !database.is_empty() {
         config.database(database);
     }
-    Client::connect(config, line.compat())
-        .await
-        .map_err(|error| Refusal {
-            fault: fault(&error),
-            code: error.code(),
-        })
+    let connected = quietly(Client::connect(config, line.compat())).await;
+    connected.map_err(|error| Refusal {
+        fault: fault(&error),
+        code: error.code(),
+    })
 }
 
 /// What an error says about the server. Its messages may quote statements and values, so only numbers are passed on.

@@ -4,6 +4,7 @@ use super::connect::{Client, fault, open};
 use super::{look, sql};
 use crate::fault::Fault;
 use crate::look::Look;
+use crate::quiet::quietly;
 use crate::target::Target;
 use tiberius::Row;
 use tokio::time::Instant;
@@ -51,7 +52,7 @@ impl Session {
 
 /// The rows of all answers of a batch.
 async fn rows(client: &mut Client, batch: &str) -> Result<Vec<Row>, Fault> {
-    let answers = client.simple_query(batch).await.map_err(|error| fault(&error))?;
-    let results = answers.into_results().await.map_err(|error| fault(&error))?;
+    let asked = quietly(async { client.simple_query(batch).await?.into_results().await });
+    let results = asked.await.map_err(|error| fault(&error))?;
     Ok(results.into_iter().flatten().collect())
 }
