@@ -1,6 +1,7 @@
 //! The Prometheus exporters that people run, beside the lab's servers: what they say of a lag, to be held against the truth.
 
 use crate::daemon::Daemon;
+use crate::http;
 use crate::lab::{Lab, free_port};
 use crate::program::find;
 use crate::wait::wait_for;
@@ -8,13 +9,8 @@ use crate::{ADMIN, MariaDb, PASSWORD, Postgres, Redis};
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A scrape that takes longer has failed, as Prometheus would say after 10 s.
-const SCRAPE: Duration = Duration::from_secs(3);
 
 /// A running exporter.
 pub struct Exporter {
@@ -86,7 +82,7 @@ impl Exporter {
             metric,
             _daemon: daemon,
         };
-        let answers = async || exporter.scrape().await.is_ok();
+        let answers = async || http::get(port, "/metrics").await.is_ok();
         wait_for(&format!("{program} to answer"), PATIENCE, answers)
             .await
             .with_context(|| exporter._daemon.log())?;
@@ -100,25 +96,12 @@ impl Exporter {
 
     /// The lag that it tells now; none where the figure is absent or no number.
     pub async fn lag(&self) -> Result<Option<f64>> {
-        let text = self.scrape().await?;
+        let text = http::get(self.port, "/metrics").await?;
         let line = text.lines().find(|line| {
             line.strip_prefix(self.metric)
                 .is_some_and(|rest| rest.starts_with(['{', ' ']))
         });
         let value = line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
         Ok(value.filter(|value| value.is_finite()))
-    }
-
-    async fn scrape(&self) -> Result<String> {
-        let whole = async {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-            stream
-                .write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
-                .await?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await?;
-            anyhow::Ok(answer)
-        };
-        timeout(SCRAPE, whole).await.context("no answer to a scrape")?
     }
 }

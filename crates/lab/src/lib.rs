@@ -5,7 +5,7 @@
 //!
 //! Read in this order: [`lab`] (the folder), [`postgres`], [`mariadb`], [`redis`], [`sqlite`], [`clickhouse`] (the servers),
 //! [`proxy`] (the network between them), [`truth`] (how far behind a replica truly is), [`exporter`] (what others say of that),
-//! [`prometheus`] (who scrapes us), [`scene`] (several of them put together).
+//! [`prometheus`] and [`victoria`] (who takes our metrics), [`scene`] (several of them put together).
 
 #![allow(
     clippy::print_stderr,
@@ -16,6 +16,7 @@ pub mod clickhouse;
 pub mod client;
 pub mod daemon;
 pub mod exporter;
+mod http;
 pub mod lab;
 pub mod mariadb;
 pub mod postgres;
@@ -26,6 +27,7 @@ pub mod redis;
 pub mod scene;
 pub mod sqlite;
 pub mod truth;
+pub mod victoria;
 pub mod wait;
 
 pub use clickhouse::ClickHouse;

@@ -1,6 +1,7 @@
 //! Prometheus as Debian ships it: a server that scrapes a monitor of ours, and `promtool`.
 
 use crate::daemon::{Daemon, run};
+use crate::http;
 use crate::lab::{Lab, free_port};
 use crate::program::{find, give, unprivileged};
 use crate::wait::wait_for;
@@ -11,8 +12,6 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 const PACKAGE: &str = "prometheus";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -51,17 +50,17 @@ impl Prometheus {
             .argument(format!("--web.listen-address=127.0.0.1:{port}"))
             .argument("--web.enable-remote-write-receiver");
         let server = Self { port, daemon };
-        server.daemon.spawn()?;
-        let answers = async || {
-            server
-                .get("/-/ready")
-                .await
-                .is_ok_and(|answer| answer.contains("200 OK"))
-        };
+        server.start_again().await?;
+        Ok(server)
+    }
+
+    /// Starts it, also after a kill, with the data that it has.
+    pub async fn start_again(&self) -> Result<()> {
+        self.daemon.spawn()?;
+        let answers = async || http::get(self.port, "/-/ready").await.is_ok();
         wait_for("prometheus to answer", PATIENCE, answers)
             .await
-            .with_context(|| server.daemon.log())?;
-        Ok(server)
+            .with_context(|| self.daemon.log())
     }
 
     /// Where it listens.
@@ -76,19 +75,7 @@ impl Prometheus {
 
     /// What an instant query answers, as JSON.
     pub async fn query(&self, query: &str) -> Result<String> {
-        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let answer = self.get(&format!("/api/v1/query?query={encoded}")).await?;
-        let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
-        Ok(body.to_owned())
-    }
-
-    async fn get(&self, path: &str) -> Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-        let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok(answer)
+        http::query(self.port, query).await
     }
 }
 

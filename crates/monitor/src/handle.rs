@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::hub::{Busy, Hub};
+use crate::remote_write::{self, RemoteWrite};
 use crate::server::auth::Access;
 use crate::server::{self, Limits, Site, Tls};
 use replica_core::{Event, Secret, Snapshot, Source};
@@ -82,6 +83,9 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         denied_apps: config.denied_apps,
         ..Site::new(hub.clone(), access)
     });
+    if let Some(settings) = config.remote_write {
+        send_metrics(settings, &site, stopping.clone())?;
+    }
     if let Some((listener, _)) = agents {
         tokio::spawn(server::serve_agents(listener, hub.clone(), stopping.clone()));
     }
@@ -99,6 +103,21 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         stop,
         serving,
     })
+}
+
+/// Sends what `/metrics` tells to where it is wanted too.
+fn send_metrics(
+    settings: RemoteWrite,
+    site: &Arc<Site>,
+    stopping: watch::Receiver<bool>,
+) -> Result<(), StartError> {
+    let told = Arc::clone(site);
+    let stopped = move || *stopping.borrow();
+    let counts = remote_write::start(settings, move || server::whole_text(&told), stopped);
+    let counts = counts.map_err(|error| StartError::Settings(format!("remote write: {error}")))?;
+    // It is started once.
+    let _ = site.remote_write.set(counts);
+    Ok(())
 }
 
 fn check(config: &Config) -> Result<(), StartError> {

@@ -51,6 +51,7 @@ mod handle;
 mod hub;
 mod live;
 mod metrics;
+mod remote_write;
 mod server;
 mod source;
 mod stream_log;
@@ -59,6 +60,7 @@ mod wire;
 pub use config::Config;
 pub use handle::{Handle, StartError, start};
 pub use hub::{Busy, OnEvent};
+pub use remote_write::{RemoteWrite, RemoteWriteError};
 pub use replica_core::observed;
 pub use replica_core::{
     Capabilities, Dialect, Event, EventKind, Lag, Link, LinkState, Observed, PoolUsage, Problem, Project,

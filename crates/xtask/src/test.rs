@@ -43,6 +43,10 @@ const PROGRAMS: &[Program] = &[
         packages: &["prometheus"],
     },
     Program {
+        name: "victoria-metrics",
+        packages: &["victoria-metrics"],
+    },
+    Program {
         name: "clickhouse-server",
         packages: &["clickhouse-server"],
     },

@@ -6,8 +6,10 @@
 use super::Kind;
 use super::own::Own;
 use super::text::{Samples, label};
+use crate::remote_write::Counts;
 use replica_core::observed::{Connections, DriftKind};
 use replica_core::{Link, PoolUsage, Replica, Role, Rule, Runway, State, SyncStats, Verdict};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One metric.
 pub(crate) struct Metric {
@@ -358,6 +360,26 @@ pub(crate) static METRICS: &[Metric] = &[
         |own, out| out.value(own.resynced as f64),
     )),
     counter(own(
+        "replica_monitor_remote_write_requests_total",
+        "Requests that the receiver of remote writes has taken. Absent where nothing is sent.",
+        |own, out| out.value(sent(own, |counts| &counts.delivered)),
+    )),
+    counter(own(
+        "replica_monitor_remote_write_failures_total",
+        "Tries that failed and are made again. Absent where nothing is sent.",
+        |own, out| out.value(sent(own, |counts| &counts.failed)),
+    )),
+    counter(own(
+        "replica_monitor_remote_write_dropped_total",
+        "Requests that were given up: refused for good, or the oldest beyond the bound. Absent where nothing is sent.",
+        |own, out| out.value(sent(own, |counts| &counts.given_up)),
+    )),
+    own(
+        "replica_monitor_remote_write_waiting_bytes",
+        "What waits on disk to be sent. Absent where nothing is sent.",
+        |own, out| out.value(sent(own, |counts| &counts.waiting_bytes)),
+    ),
+    counter(own(
         "process_cpu_seconds_total",
         "Processor time of the monitor, user and system.",
         |own, out| out.value(own.process.as_ref().map(|process| process.cpu_seconds)),
@@ -395,6 +417,11 @@ fn looked(replica: &Replica) -> bool {
 
 fn observed<T>(replica: &Replica, read: impl Fn(&replica_core::Observed) -> Option<T>) -> Option<T> {
     replica.observed.as_ref().and_then(|seen| read(seen))
+}
+
+fn sent(own: &Own, read: impl Fn(&Counts) -> &AtomicU64) -> Option<f64> {
+    let counts = own.remote_write.as_ref()?;
+    Some(read(counts).load(Ordering::Relaxed) as f64)
 }
 
 fn behind(replica: &Replica, unit: &str) -> Option<f64> {

@@ -1,6 +1,8 @@
 //! What the monitor knows of itself at the moment of a scrape.
 
+use crate::remote_write::Counts;
 use std::fs;
+use std::sync::Arc;
 
 /// The monitor and its process.
 pub(crate) struct Own {
@@ -12,6 +14,8 @@ pub(crate) struct Own {
     pub(crate) streams: usize,
     pub(crate) events: u64,
     pub(crate) resynced: u64,
+    /// None where nothing is sent.
+    pub(crate) remote_write: Option<Arc<Counts>>,
     /// None where the system does not tell (it is asked on Linux only).
     pub(crate) process: Option<Process>,
 }

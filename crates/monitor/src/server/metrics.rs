@@ -2,6 +2,7 @@
 
 use super::Site;
 use crate::body::{Body, Encoding};
+use crate::hub::Published;
 use crate::metrics::{Format, Own, Process, of_monitor};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -26,7 +27,7 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
     };
     let now = site.hub.now();
     let (snapshot, encoding) = now.metrics(format).encoded(wanted);
-    let own = Body::new(of_monitor(&own(&site, &now), format).into()).packed(encoding);
+    let own = Body::new(of_monitor(&Own::of(&site, &now), format).into()).packed(encoding);
     let mut response = (
         [
             (header::CONTENT_TYPE, format.content_type()),
@@ -42,16 +43,30 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
     response
 }
 
-fn own(site: &Site, now: &crate::hub::Published) -> Own {
-    Own {
-        source_answers: now.ready && now.stalled_since.is_none(),
-        changed_ms: now.changed_ms(),
-        started_ms: site.started_ms,
-        replicas: now.snapshot.replicas().count(),
-        problems: now.snapshot.problems.len(),
-        streams: site.streams.load(Relaxed),
-        events: now.events,
-        resynced: site.resynced.load(Relaxed),
-        process: Process::now(),
+/// The whole text, for who sends it on; none before the source has answered.
+pub(crate) fn whole_text(site: &Site) -> Option<String> {
+    let now = site.hub.now();
+    let format = Format::Plain;
+    let (snapshot, _) = now
+        .ready
+        .then(|| now.metrics(format).encoded(Encoding::Identity))?;
+    let own = of_monitor(&Own::of(site, &now), format);
+    String::from_utf8([&snapshot[..], &own].concat()).ok()
+}
+
+impl Own {
+    fn of(site: &Site, now: &Published) -> Self {
+        Self {
+            source_answers: now.ready && now.stalled_since.is_none(),
+            changed_ms: now.changed_ms(),
+            started_ms: site.started_ms,
+            replicas: now.snapshot.replicas().count(),
+            problems: now.snapshot.problems.len(),
+            streams: site.streams.load(Relaxed),
+            events: now.events,
+            resynced: site.resynced.load(Relaxed),
+            process: Process::now(),
+            remote_write: site.remote_write.get().map(Arc::clone),
+        }
     }
 }

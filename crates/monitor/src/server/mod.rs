@@ -20,19 +20,21 @@ pub(crate) mod token;
 
 pub(crate) use agent::serve_agents;
 pub(crate) use connection::{Limits, serve};
+pub(crate) use metrics::whole_text;
 pub(crate) use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
 
 use crate::clock::now_ms;
 use crate::hub::Hub;
+use crate::remote_write::Counts;
 use auth::Access;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -46,6 +48,8 @@ pub(crate) struct Site {
     /// How often a listener was too slow and began anew.
     pub(crate) resynced: AtomicU64,
     pub(crate) started_ms: i64,
+    /// How sending the metrics goes, where they are sent.
+    pub(crate) remote_write: OnceLock<Arc<Counts>>,
     /// Applications that are told to wait, whatever the lag.
     pub(crate) denied_apps: Vec<String>,
     /// Whether browsers reach it over TLS; then the cookie says so.
@@ -63,6 +67,7 @@ impl Site {
             max_streams: usize::MAX,
             resynced: AtomicU64::new(0),
             started_ms: now_ms(),
+            remote_write: OnceLock::new(),
             denied_apps: Vec::new(),
             secure: false,
         }

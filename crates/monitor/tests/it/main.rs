@@ -16,6 +16,7 @@ mod library;
 mod live;
 #[cfg(feature = "drivers")]
 mod metrics;
+mod remote_write;
 mod scaffold;
 mod security;
 mod support;
