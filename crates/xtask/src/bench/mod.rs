@@ -6,6 +6,7 @@ mod hostile;
 mod http;
 mod live;
 mod poll;
+mod scrape;
 mod seen;
 mod server;
 mod sse;
@@ -43,6 +44,11 @@ static BENCHES: &[Bench] = &[
         name: "poll",
         purpose: "CPU of a poll that finds nothing changed, and memory",
         run: poll::bench,
+    },
+    Bench {
+        name: "scrape",
+        purpose: "a scrape of /metrics while everything changes",
+        run: scrape::bench,
     },
     Bench {
         name: "seen",
