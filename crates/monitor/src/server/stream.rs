@@ -206,7 +206,7 @@ mod tests {
     fn site(stop: watch::Receiver<bool>) -> Arc<Site> {
         let source = Arc::new(|| Snapshot::named("t"));
         Arc::new(Site {
-            hub: Hub::start(source, Duration::from_secs(2), 200, None, stop),
+            hub: Hub::start(source, Duration::from_secs(2), 200, None, None, stop),
             access: Access::new(Vec::new(), true),
             allow_hosts: Vec::new(),
             streams: AtomicUsize::new(0),

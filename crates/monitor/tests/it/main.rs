@@ -9,6 +9,7 @@
 mod cli;
 mod contract;
 mod garbage;
+mod history;
 mod library;
 #[cfg(feature = "drivers")]
 mod live;
