@@ -8,6 +8,7 @@ use crate::server::TlsFiles;
 use crate::server::token::{Token, TokenRole};
 use replica_core::Secret;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The settings of one monitor.
@@ -31,6 +32,8 @@ pub struct Config {
     pub activity_buffer_size: usize,
     /// Called with every event, on the hub's own task: it must not block.
     pub on_event: Option<OnEvent>,
+    /// The file that keeps what was measured and what happened; none keeps nothing beyond this run.
+    pub history: Option<PathBuf>,
     /// Host names, besides addresses and `localhost`, under which browsers may ask without a token.
     pub allow_hosts: Vec<String>,
     /// Serve beyond loopback without any token.
@@ -59,6 +62,7 @@ impl Default for Config {
             poll: Duration::from_millis(2000),
             activity_buffer_size: 200,
             on_event: None,
+            history: None,
             allow_hosts: Vec::new(),
             insecure_no_auth: false,
             remote_write: None,

@@ -1,15 +1,18 @@
 //! A running monitor, and how it is started and stopped.
 
+use crate::clock::now_ms;
 use crate::config::Config;
+use crate::history::{self, History};
 use crate::hub::{Busy, Hub};
 use crate::remote_write::{self, RemoteWrite};
 use crate::server::auth::Access;
 use crate::server::{self, Limits, Site, Tls};
-use replica_core::{Event, Secret, Snapshot, Source};
+use replica_core::{Event, EventKind, Secret, Snapshot, Source};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -52,6 +55,8 @@ pub struct Handle {
     hub: Hub,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
+    history: Option<History>,
+    sampling: Option<JoinHandle<()>>,
 }
 
 /// Starts a monitor of `source` on the current tokio runtime. It answers when this returns.
@@ -68,14 +73,23 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         .transpose();
     let tls = tls.map_err(|error| StartError::Settings(format!("TLS cannot be used: {error}")))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    let (history, notices) = open_history(&config).await;
     let hub = Hub::start(
         Arc::new(source),
         config.poll,
         config.activity_buffer_size,
         config.on_event.clone(),
+        history.clone(),
         stopping.clone(),
     );
     let access = Access::new(config.all_tokens(), config.reads_open());
+    if !notices.is_empty() {
+        // The inbox of a hub that has just begun is empty: it takes them.
+        let _ = hub.tell(notices);
+    }
+    let sampling = history
+        .clone()
+        .map(|history| tokio::spawn(history::sample(hub.clone(), history, stopping.clone())));
     let site = Arc::new(Site {
         secure: config.tls.is_some(),
         allow_hosts: config.allow_hosts,
@@ -90,7 +104,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         tokio::spawn(server::serve_agents(listener, hub.clone(), stopping.clone()));
     }
     // A quick source has answered before the first client can ask; a slow one must not delay the door.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), hub.first()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), hub.first()).await;
     let limits = Limits {
         connections: config.max_connections,
         tls,
@@ -102,6 +116,8 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         hub,
         stop,
         serving,
+        history,
+        sampling,
     })
 }
 
@@ -118,6 +134,30 @@ fn send_metrics(
     // It is started once.
     let _ = site.remote_write.set(counts);
     Ok(())
+}
+
+/// Opens the history where one is wanted; what is wrong with it becomes events.
+async fn open_history(config: &Config) -> (Option<History>, Vec<Event>) {
+    /// Polls may be quicker than anything that is worth keeping.
+    const QUICKEST: Duration = Duration::from_millis(100);
+    let Some(path) = config.history.clone() else {
+        return (None, Vec::new());
+    };
+    let settings = history::Settings::every(config.poll.max(QUICKEST));
+    let opened = tokio::task::spawn_blocking(move || History::open(&path, settings)).await;
+    let Ok((history, notices)) = opened else {
+        return (
+            None,
+            vec![history_event("no history is kept: opening it failed".to_owned())],
+        );
+    };
+    let events = notices.iter().map(|notice| history_event(notice.to_string()));
+    (Some(history), events.collect())
+}
+
+fn history_event(message: String) -> Event {
+    let context = Some("history".to_owned());
+    Event::new(now_ms(), EventKind::Error { message, context })
 }
 
 fn check(config: &Config) -> Result<(), StartError> {
@@ -184,10 +224,19 @@ impl Handle {
         Arc::clone(&self.hub.now().snapshot)
     }
 
+    /// What is kept beyond this run, where something is: its readers, and how it fares.
+    pub fn history(&self) -> Option<&History> {
+        self.history.as_ref()
+    }
+
     /// Ends the streams, lets open answers finish, and returns within two seconds.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         // It ends by itself within its grace; a panic there was reported already.
         let _ = self.serving.await;
+        if let Some(sampling) = self.sampling {
+            // Ends when all is written.
+            let _ = sampling.await;
+        }
     }
 }

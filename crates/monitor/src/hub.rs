@@ -7,6 +7,7 @@ use crate::activity::{Activity, Recorded};
 use crate::balance::Lately;
 use crate::body::Body;
 use crate::clock::now_ms;
+use crate::history::History;
 use crate::live::Live;
 use crate::metrics::{self, Format};
 use crate::stream_log::{Batch, StreamLog};
@@ -51,9 +52,9 @@ impl std::error::Error for Busy {}
 /// What is known at one instant, and every body rendered from it, each at most once.
 pub(crate) struct Published {
     pub(crate) seq: u64,
-    at_ms: i64,
+    pub(crate) at_ms: i64,
     pub(crate) snapshot: Arc<Snapshot>,
-    poll: Duration,
+    pub(crate) poll: Duration,
     /// Since when the source has not answered.
     pub(crate) stalled_since: Option<i64>,
     /// Whether the source has answered at least once.
@@ -176,6 +177,7 @@ impl Hub {
         poll: Duration,
         ring: usize,
         on_event: Option<OnEvent>,
+        history: Option<History>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         // Starting at the clock, a number from before a restart is never mistaken for one of this run.
@@ -203,6 +205,7 @@ impl Hub {
             log: Arc::clone(&log),
             activity: Activity::new(ring),
             on_event,
+            history,
             poll,
             deltas,
         };
@@ -295,6 +298,7 @@ struct Loop {
     log: Arc<StreamLog>,
     activity: Activity,
     on_event: Option<OnEvent>,
+    history: Option<History>,
     poll: Duration,
     deltas: Live,
 }
@@ -404,6 +408,7 @@ impl Loop {
         let old = Arc::clone(&self.publish.borrow());
         let mut batch = Batch::starting_at(old.seq + 1);
         let mut json = Vec::new();
+        let mut kept = Vec::new();
         for event in events {
             let seq = batch.next_seq();
             json.clear();
@@ -412,8 +417,14 @@ impl Loop {
             batch.push(&json);
             let recorded = Recorded::new(event, seq, &json);
             self.deltas.note(&recorded);
+            if recorded.is_more_than_lag() {
+                kept.push(recorded.json.clone());
+            }
             self.activity.push(recorded);
             self.heard_of(event);
+        }
+        if let Some(history) = self.history.as_ref().filter(|_| !kept.is_empty()) {
+            history.record_events(kept);
         }
         let mut next = Published {
             // A change without an event takes a number too, so that a number names one state.

@@ -48,6 +48,7 @@ mod config;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handle;
+pub mod history;
 mod hub;
 mod live;
 mod metrics;

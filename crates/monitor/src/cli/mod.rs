@@ -17,7 +17,7 @@ use std::process::ExitCode;
 /// Tells whether the replicas of your databases keep up.
 ///
 /// Without a command it serves (see `serve --help`). Settings are also read from the environment
-/// (MONITOR_TREE, MONITOR_PORT, MONITOR_HOST, MONITOR_TOKEN, MONITOR_OPERATOR_TOKEN, MONITOR_POLL_MS) and from the files
+/// (MONITOR_TREE, MONITOR_PORT, MONITOR_HOST, MONITOR_TOKEN, MONITOR_OPERATOR_TOKEN, MONITOR_POLL_MS, MONITOR_HISTORY) and from the files
 /// `.mostajs/config.env` and `.env`; a flag wins over the environment, the environment over the files.
 #[derive(Parser)]
 #[command(name = "replica-monitor", version, args_conflicts_with_subcommands = true)]

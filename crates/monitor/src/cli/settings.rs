@@ -63,6 +63,10 @@ pub(super) struct Flags {
     /// How often the tree, and with --live every replica, is looked at, in milliseconds [default: 2000] [env: MONITOR_POLL_MS]
     #[arg(long, value_name = "MS")]
     poll: Option<u64>,
+    /// Keep what is measured and what happens in this file, for seven days; `off` keeps nothing beyond this run
+    /// [default: off] [env: MONITOR_HISTORY]
+    #[arg(long, value_name = "FILE|off")]
+    history: Option<PathBuf>,
     /// Only poll; do not ask the system to tell of changes
     #[arg(long)]
     no_watch: bool,
@@ -149,6 +153,7 @@ impl Flags {
                 }),
             operator_token: self.operator_token(&base, &env)?,
             poll: Duration::from_millis(poll_ms),
+            history: self.history(&base, &env),
             allow_hosts: self.allow_host.clone(),
             insecure_no_auth: self.insecure_no_auth,
             remote_write: self.remote_write(&base, &env)?,
@@ -209,6 +214,14 @@ impl Flags {
             Some(id) if id < 1 => Err(Failure::Usage("the id of a heartbeat must be 1 to 32767".into())),
             id => Ok(id),
         }
+    }
+
+    fn history(&self, base: &Path, env: &Environment) -> Option<PathBuf> {
+        let named = self.history.clone();
+        let named = named.or_else(|| env.get("MONITOR_HISTORY").map(PathBuf::from));
+        named
+            .filter(|file| file != Path::new("off"))
+            .map(|file| base.join(file))
     }
 
     /// A token on the command line or in a file wins over the environment's.

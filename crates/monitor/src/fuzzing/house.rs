@@ -46,7 +46,14 @@ impl House {
         let entered = runtime.enter();
         // Polled once: what happens later happens because of an input.
         let seldom = Duration::from_secs(1_000_000);
-        let hub = Hub::start(Arc::new(|| Snapshot::named("fuzz")), seldom, RING, None, stopping);
+        let hub = Hub::start(
+            Arc::new(|| Snapshot::named("fuzz")),
+            seldom,
+            RING,
+            None,
+            None,
+            stopping,
+        );
         drop(entered);
         runtime.block_on(hub.first());
         let operator = token("operator", TokenRole::Operator, OPERATOR);

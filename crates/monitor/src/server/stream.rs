@@ -207,7 +207,7 @@ mod tests {
 
     fn site(stop: watch::Receiver<bool>) -> Arc<Site> {
         let source = Arc::new(|| Snapshot::named("t"));
-        let hub = Hub::start(source, Duration::from_secs(2), 200, None, stop);
+        let hub = Hub::start(source, Duration::from_secs(2), 200, None, None, stop);
         Arc::new(Site {
             max_streams: 1,
             ..Site::new(hub, Access::new(Vec::new(), true))

@@ -14,4 +14,4 @@ pub(crate) use event::{EventInfo, EventJson};
 pub(crate) use observed::ObservedInfo;
 pub(crate) use replica::{ReplicaBrief, ReplicaInfo};
 pub(crate) use rule::{RuleInfo, StatsInfo};
-pub(crate) use snapshot::{ProblemInfo, ReplicasJson, RoutingJson, RulesJson, SnapshotInfo};
+pub(crate) use snapshot::{ProblemInfo, ProjectInfo, ReplicasJson, RoutingJson, RulesJson, SnapshotInfo};

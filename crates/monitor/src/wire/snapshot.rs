@@ -75,7 +75,7 @@ struct CapabilitiesInfo<'a> {
 
 /// A project with its replicas.
 #[derive(serde::Serialize, ToSchema)]
-struct ProjectInfo<'a> {
+pub(crate) struct ProjectInfo<'a> {
     name: &'a str,
     /// `round-robin`, `least-lag` or `random`.
     routing: &'a str,

@@ -11,6 +11,7 @@ mod balance;
 mod cli;
 mod contract;
 mod garbage;
+mod history;
 mod library;
 #[cfg(feature = "drivers")]
 mod live;
