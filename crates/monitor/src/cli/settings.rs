@@ -246,7 +246,7 @@ impl Flags {
 
     fn operator_token(&self, base: &Path, env: &Environment) -> Result<Option<Secret<String>>, Failure> {
         match &self.operator_token_file {
-            Some(file) => from_file("--operator-token-file", &base.join(file)).map(Some),
+            Some(file) => secret_in("--operator-token-file", &base.join(file)).map(Some),
             None => env.secret("MONITOR_OPERATOR_TOKEN"),
         }
     }
@@ -272,7 +272,7 @@ fn address(host: &str) -> Result<IpAddr, Failure> {
 }
 
 /// An empty token would leave the monitor open without a word.
-fn secret(from: &str, token: String) -> Result<Secret<String>, Failure> {
+pub(super) fn secret(from: &str, token: String) -> Result<Secret<String>, Failure> {
     match token.is_empty() {
         true => Err(Failure::Usage(format!(
             "{from} is empty: give it a value, or leave it out to serve without a token"
@@ -281,7 +281,8 @@ fn secret(from: &str, token: String) -> Result<Secret<String>, Failure> {
     }
 }
 
-fn from_file(flag: &str, path: &Path) -> Result<Secret<String>, Failure> {
+/// The first line of a file.
+pub(super) fn secret_in(flag: &str, path: &Path) -> Result<Secret<String>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::Failed(format!("{flag} {}: {error}", path.display())))?;
     secret(
@@ -291,10 +292,10 @@ fn from_file(flag: &str, path: &Path) -> Result<Secret<String>, Failure> {
 }
 
 /// The variables of the process, then those of the files.
-struct Environment(HashMap<String, String>);
+pub(super) struct Environment(HashMap<String, String>);
 
 impl Environment {
-    fn read(base: &Path) -> Result<Self, Failure> {
+    pub(super) fn read(base: &Path) -> Result<Self, Failure> {
         let mut variables: HashMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -321,11 +322,11 @@ impl Environment {
         named.unwrap_or_else(|| DEFAULT_TREE.into())
     }
 
-    fn get(&self, name: &str) -> Option<String> {
+    pub(super) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
@@ -342,7 +343,7 @@ impl Environment {
         }
     }
 
-    fn secret(&self, name: &str) -> Result<Option<Secret<String>>, Failure> {
+    pub(super) fn secret(&self, name: &str) -> Result<Option<Secret<String>>, Failure> {
         self.0
             .get(name)
             .map(|value| secret(name, value.clone()))

@@ -9,6 +9,7 @@
 #[cfg(feature = "drivers")]
 mod balance;
 mod cli;
+mod commands;
 mod contract;
 mod garbage;
 mod history;
