@@ -95,6 +95,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         allow_hosts: config.allow_hosts,
         max_streams: config.max_streams,
         denied_apps: config.denied_apps,
+        shelf: history.clone().map(server::Shelf::new),
         ..Site::new(hub.clone(), access)
     });
     if let Some(settings) = config.remote_write {
@@ -144,7 +145,12 @@ async fn open_history(config: &Config) -> (Option<History>, Vec<Event>) {
         return (None, Vec::new());
     };
     let settings = history::Settings::every(config.poll.max(QUICKEST));
-    let opened = tokio::task::spawn_blocking(move || History::open(&path, settings)).await;
+    let opened = tokio::task::spawn_blocking(move || {
+        // If that fails, opening tells why.
+        let _ = path.parent().map(std::fs::create_dir_all);
+        History::open(&path, settings)
+    });
+    let opened = opened.await;
     let Ok((history, notices)) = opened else {
         return (
             None,

@@ -64,7 +64,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "MS")]
     poll: Option<u64>,
     /// Keep what is measured and what happens in this file, for seven days; `off` keeps nothing beyond this run
-    /// [default: off] [env: MONITOR_HISTORY]
+    /// [default: history.db in the state folder with --live, otherwise off] [env: MONITOR_HISTORY]
     #[arg(long, value_name = "FILE|off")]
     history: Option<PathBuf>,
     /// Only poll; do not ask the system to tell of changes
@@ -138,6 +138,7 @@ impl Flags {
             None => env.number("MONITOR_PORT")?.unwrap_or(14499),
         };
         let host = self.host.clone().or_else(|| env.get("MONITOR_HOST"));
+        let live = self.live || env.flag("MONITOR_LIVE")?;
         let config = Config {
             host: host.as_deref().map_or(Ok(Config::default().host), address)?,
             port,
@@ -153,7 +154,7 @@ impl Flags {
                 }),
             operator_token: self.operator_token(&base, &env)?,
             poll: Duration::from_millis(poll_ms),
-            history: self.history(&base, &env),
+            history: self.history(&base, &env, live),
             allow_hosts: self.allow_host.clone(),
             insecure_no_auth: self.insecure_no_auth,
             remote_write: self.remote_write(&base, &env)?,
@@ -161,7 +162,6 @@ impl Flags {
             denied_apps: self.deny_app.clone(),
             ..Config::default()
         };
-        let live = self.live || env.flag("MONITOR_LIVE")?;
         Ok(Settings {
             config,
             tree: base.join(env.tree(self.tree.as_deref())),
@@ -216,12 +216,13 @@ impl Flags {
         }
     }
 
-    fn history(&self, base: &Path, env: &Environment) -> Option<PathBuf> {
+    /// What nobody measures need not be kept, unless that is asked for.
+    fn history(&self, base: &Path, env: &Environment, live: bool) -> Option<PathBuf> {
         let named = self.history.clone();
         let named = named.or_else(|| env.get("MONITOR_HISTORY").map(PathBuf::from));
-        named
-            .filter(|file| file != Path::new("off"))
-            .map(|file| base.join(file))
+        let usual = || live.then(|| self.state_dir(base, env).join("history.db"));
+        let file = named.map(|file| base.join(file)).or_else(usual);
+        file.filter(|file| file.file_name() != Some("off".as_ref()))
     }
 
     /// A token on the command line or in a file wins over the environment's.

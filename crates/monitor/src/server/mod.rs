@@ -11,6 +11,7 @@ mod discovery;
 mod events;
 mod guard;
 mod hand_out;
+mod history;
 mod metrics;
 mod openapi;
 mod page;
@@ -20,6 +21,7 @@ pub(crate) mod token;
 
 pub(crate) use agent::serve_agents;
 pub(crate) use connection::{Limits, serve};
+pub(crate) use history::Shelf;
 pub(crate) use metrics::whole_text;
 pub(crate) use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
@@ -47,6 +49,8 @@ pub(crate) struct Site {
     pub(crate) max_streams: usize,
     /// How often a listener was too slow and began anew.
     pub(crate) resynced: AtomicU64,
+    /// The history, where one is kept.
+    pub(crate) shelf: Option<Arc<Shelf>>,
     pub(crate) started_ms: i64,
     /// How sending the metrics goes, where they are sent.
     pub(crate) remote_write: OnceLock<Arc<Counts>>,
@@ -66,6 +70,7 @@ impl Site {
             streams: AtomicUsize::new(0),
             max_streams: usize::MAX,
             resynced: AtomicU64::new(0),
+            shelf: None,
             started_ms: now_ms(),
             remote_write: OnceLock::new(),
             denied_apps: Vec::new(),
@@ -106,6 +111,8 @@ fn paths() -> OpenApiRouter<Arc<Site>> {
         .routes(routes!(balance::is_readable))
         .routes(routes!(balance::route))
         .routes(routes!(balance::check))
+        .routes(routes!(history::history))
+        .routes(routes!(history::at))
         .routes(routes!(metrics::metrics))
         .routes(routes!(discovery::discovery))
         .routes(routes!(openapi::openapi))

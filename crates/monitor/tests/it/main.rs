@@ -18,6 +18,8 @@ mod library;
 mod live;
 #[cfg(feature = "drivers")]
 mod metrics;
+#[cfg(feature = "drivers")]
+mod past;
 mod remote_write;
 mod scaffold;
 mod security;
