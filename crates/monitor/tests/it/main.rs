@@ -17,6 +17,7 @@ mod library;
 mod live;
 #[cfg(feature = "drivers")]
 mod metrics;
+mod prometheus;
 mod scaffold;
 mod security;
 mod support;
