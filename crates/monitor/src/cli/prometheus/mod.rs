@@ -2,6 +2,7 @@
 //!
 //! A command of its own name, because `rules` is about the cross-database rules of a tree; `rules --prometheus` does the same.
 
+mod alert;
 mod alerts;
 mod rules;
 mod unit;

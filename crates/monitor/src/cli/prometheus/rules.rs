@@ -1,7 +1,8 @@
 //! The rule file: what the tree declares, as recording rules, and every alert.
 
 use super::HEADER;
-use super::alerts::{ALERTS, RECORDS};
+use super::alert::RECORDS;
+use super::alerts::ALERTS;
 use super::yaml::{mapping, quoted};
 use crate::metrics::bounded;
 use replica_core::Role;

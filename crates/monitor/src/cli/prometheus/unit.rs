@@ -1,7 +1,8 @@
 //! The test file of the rules, for `promtool test rules`: each alert fires on its sample and keeps quiet on the other, and each slave of
 //! the tree has its own limit.
 
-use super::alerts::{ALERTS, About, Alert, Series};
+use super::alert::{About, Alert, Series};
+use super::alerts::ALERTS;
 use super::rules::{Slave, seconds};
 use super::yaml::{mapping, quoted};
 use super::{HEADER, RULES_FILE};
