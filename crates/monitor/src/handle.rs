@@ -66,12 +66,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
     let agents = config.agent_port.map(|port| listen_at(config.host, port));
     let agents = agents.transpose()?;
     let (stop, stopping) = watch::channel(false);
-    let tls = config
-        .tls
-        .clone()
-        .map(|files| Tls::start(files, stopping.clone()))
-        .transpose();
-    let tls = tls.map_err(|error| StartError::Settings(format!("TLS cannot be used: {error}")))?;
+    let tls = start_tls(&config, &stopping)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let (history, notices) = open_history(&config).await;
     let hub = Hub::start(
@@ -120,6 +115,13 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         history,
         sampling,
     })
+}
+
+fn start_tls(config: &Config, stopping: &watch::Receiver<bool>) -> Result<Option<Tls>, StartError> {
+    let files = config.tls.clone();
+    let tls = files.map(|files| Tls::start(files, stopping.clone()));
+    tls.transpose()
+        .map_err(|error| StartError::Settings(format!("TLS cannot be used: {error}")))
 }
 
 /// Sends what `/metrics` tells to where it is wanted too.

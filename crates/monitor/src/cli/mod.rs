@@ -3,15 +3,18 @@
 //! 0: done. 1: it could not be done. 2: it was asked for wrongly. `status` has codes of its own, those of a Nagios plugin.
 
 mod check;
+mod dashboard;
 #[cfg(feature = "drivers")]
 mod doctor;
 mod events;
 mod metrics;
+mod prometheus;
 mod remote;
 mod scaffold;
 mod serve;
 mod settings;
 mod status;
+mod tree;
 mod words;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -43,6 +46,10 @@ enum Wanted {
     Status(Box<status::Status>),
     Events(Box<events::Events>),
     Scaffold(scaffold::Scaffold),
+    PrometheusRules(prometheus::PrometheusRules),
+    #[command(hide = true)]
+    Rules(prometheus::Rules),
+    Dashboard(dashboard::Dashboard),
     /// List every metric that `/metrics` tells.
     Metrics,
     /// Write a shell's completion script to standard output.
@@ -98,6 +105,9 @@ pub fn main() -> ExitCode {
         Some(Wanted::Status(status)) => status.run(out),
         Some(Wanted::Events(events)) => events.run(out),
         Some(Wanted::Scaffold(scaffold)) => scaffold.run(out).map_err(Failure::from),
+        Some(Wanted::PrometheusRules(rules)) => rules.run(out),
+        Some(Wanted::Rules(rules)) => rules.run(out),
+        Some(Wanted::Dashboard(dashboard)) => dashboard.run(out),
         Some(Wanted::Metrics) => metrics::run(out),
         Some(Wanted::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "replica-monitor", out);

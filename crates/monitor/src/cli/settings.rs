@@ -254,7 +254,6 @@ impl Flags {
 }
 
 /// The tree file that is meant, for commands that need nothing else.
-#[cfg(feature = "drivers")]
 pub(super) fn tree_path(given: Option<&Path>) -> Result<PathBuf, Failure> {
     Ok(Environment::read(Path::new(""))?.tree(given))
 }

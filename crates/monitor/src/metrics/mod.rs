@@ -9,7 +9,7 @@ mod text;
 
 pub(crate) use names::METRICS;
 pub(crate) use own::{Own, Process};
-pub(crate) use text::Format;
+pub(crate) use text::{Format, bounded, label};
 
 use names::Read;
 use replica_core::Snapshot;

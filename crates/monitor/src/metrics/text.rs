@@ -156,7 +156,7 @@ pub(super) fn rule_labels(rule: &Rule) -> String {
 }
 
 /// `name="value"`, whatever the value holds.
-pub(super) fn label(name: &str, value: &str) -> String {
+pub(crate) fn label(name: &str, value: &str) -> String {
     let mut text = format!("{name}=\"");
     for letter in bounded(value).chars() {
         match letter {
@@ -170,7 +170,8 @@ pub(super) fn label(name: &str, value: &str) -> String {
     text
 }
 
-fn bounded(value: &str) -> std::borrow::Cow<'_, str> {
+/// A name as a label holds it: cut where it is too long.
+pub(crate) fn bounded(value: &str) -> std::borrow::Cow<'_, str> {
     match value.char_indices().nth(LONGEST_LABEL) {
         None => value.into(),
         Some((end, _)) => {

@@ -292,7 +292,7 @@ pub(super) async fn at(State(site): State<Arc<Site>>, RawQuery(query): RawQuery)
         let shelf = shelf(&site)?;
         let query = Query::of(query.as_deref());
         let missing = || {
-            error(
+            Refused::of(
                 StatusCode::BAD_REQUEST,
                 "ts must be named, in milliseconds since 1970",
             )

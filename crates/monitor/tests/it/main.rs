@@ -20,6 +20,7 @@ mod live;
 mod metrics;
 #[cfg(feature = "drivers")]
 mod past;
+mod prometheus;
 mod remote_write;
 mod scaffold;
 mod security;
