@@ -7,6 +7,7 @@ mod dashboard;
 #[cfg(feature = "drivers")]
 mod doctor;
 mod events;
+mod history;
 mod metrics;
 mod prometheus;
 mod remote;
@@ -45,6 +46,7 @@ enum Wanted {
     Doctor(doctor::Doctor),
     Status(Box<status::Status>),
     Events(Box<events::Events>),
+    History(history::HistoryCommand),
     Scaffold(scaffold::Scaffold),
     PrometheusRules(prometheus::PrometheusRules),
     #[command(hide = true)]
@@ -108,6 +110,7 @@ pub fn main() -> ExitCode {
         Some(Wanted::PrometheusRules(rules)) => rules.run(out),
         Some(Wanted::Rules(rules)) => rules.run(out),
         Some(Wanted::Dashboard(dashboard)) => dashboard.run(out),
+        Some(Wanted::History(history)) => history.run(out),
         Some(Wanted::Metrics) => metrics::run(out),
         Some(Wanted::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "replica-monitor", out);

@@ -1,6 +1,6 @@
 //! What was, asked over HTTP: figures in buckets, events, and how everything stood.
 
-use crate::support::{DEADLINE, Monitor, TREE, with_servers};
+use crate::support::{DEADLINE, Monitor, TREE, binary, with_servers};
 use anyhow::ensure;
 use replica_lab::{Lab, Redis, Truth, WATCHER, wait_for};
 use serde_json::{Value, json};
@@ -89,6 +89,57 @@ fn what_is_unknown_stays_unknown_and_events_are_found_again() {
         .filter_map(|p| p["name"].as_str())
         .collect();
     assert_eq!(names, ["shop", "10", "9"]);
+}
+
+#[test]
+fn the_file_is_checked_and_exported_while_it_is_written() {
+    let monitor = Monitor::start(
+        &TREE.replace("slave-1", "sl,ave \\\"1"),
+        &["--history", "history.db", "--poll", "100"],
+    );
+    monitor.wait("/api/at?ts=9999999999999", |past| {
+        past["at"].is_i64().then_some(())
+    });
+    let file = monitor.folder.path().join("history.db").display().to_string();
+    let run = |arguments: &[&str]| {
+        let output = binary().arg("history").args(arguments).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8([output.stdout, output.stderr].concat()).unwrap(),
+        )
+    };
+    let (code, said) = run(&["check", &file]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(" 0 findings"), "{said}");
+    let (_, table) = run(&["export", &file, "--project", "shop", "--metric", "lag_ms"]);
+    let mut lines = table.lines();
+    assert_eq!(
+        lines.next(),
+        Some("time_ms,project,replica,rule,metric,value,unknown")
+    );
+    let reason = "not measured: a tree file declares replicas, nothing asks them";
+    let slave = table
+        .lines()
+        .find(|line| line.contains("\"sl,ave \"\"1\""))
+        .unwrap();
+    assert!(slave.ends_with(&format!(",,lag_ms,,\"{reason}\"")), "{slave}");
+    let (_, objects) = run(&[
+        "export",
+        &file,
+        "--format",
+        "json",
+        "--metric",
+        "state",
+        "--replica",
+        "master",
+    ]);
+    let first: Value = serde_json::from_str(objects.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&first["project"], &first["value"], &first["unknown"]),
+        (&json!("shop"), &json!(0), &Value::Null)
+    );
+    assert_eq!(run(&["check", "none.db"]).0, Some(1));
+    assert_eq!(run(&["export", &file, "--metric", "speed"]).0, Some(2));
 }
 
 #[test]
