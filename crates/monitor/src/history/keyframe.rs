@@ -5,12 +5,13 @@
 
 use super::HistoryError;
 use super::sample::Moment;
+use super::stripped::{without_counts, without_figures};
 use super::varint::{Bytes, put};
 use crate::wire::{ProjectInfo, ReplicaInfo, SnapshotInfo};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use replica_core::{Lag, Observed, Project, Replica, Rule, Runway, Snapshot, SyncStats};
+use replica_core::{Project, Replica, Snapshot};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -179,54 +180,6 @@ fn pieces(project: &Project, stripped: &[Replica]) -> Result<Vec<Piece>, History
 /// Our own types always serialise.
 fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
-}
-
-fn without_figures(replica: &Replica) -> Replica {
-    let nothing = || Lag::unknown("not sampled");
-    let observed = replica.observed.as_deref().map(|observed| {
-        let mut links = observed.links.clone();
-        for link in &mut links {
-            link.lag = nothing();
-            if let Runway::Seconds(_) = link.runway {
-                link.runway = Runway::Unknown("not sampled".into());
-            }
-        }
-        Arc::new(Observed {
-            links,
-            reason: observed.reason.clone(),
-            role: observed.role,
-            writable: observed.writable,
-            version: observed.version.clone(),
-            identity: observed.identity.clone(),
-            missing: observed.missing.clone(),
-            drift: observed.drift.clone(),
-            strangers: observed.strangers.clone(),
-            // Positions, evidence and what else is another at each look.
-            ..Observed::default()
-        })
-    });
-    Replica {
-        lag: nothing(),
-        state: replica_core::State::Unknown,
-        pool_usage: None,
-        last_ping_ms: None,
-        observed,
-        ..replica.clone()
-    }
-}
-
-fn without_counts(rule: &Rule) -> Rule {
-    let stats = rule.last_stats.as_ref().map(|stats| {
-        let last_error = stats.last_error.clone();
-        Arc::new(SyncStats {
-            last_error,
-            ..SyncStats::default()
-        })
-    });
-    Rule {
-        last_stats: stats,
-        ..rule.clone()
-    }
 }
 
 /// The last keyframe at or before `ts`: when it was taken, and its JSON, in the form of `/api/snapshot`.

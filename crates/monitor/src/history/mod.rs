@@ -24,6 +24,7 @@ mod seal;
 mod series;
 mod settings;
 mod store;
+mod stripped;
 #[cfg(test)]
 mod tests;
 mod varint;

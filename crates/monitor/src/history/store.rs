@@ -15,8 +15,8 @@ use std::path::Path;
 
 /// Ticks of a stretch, which is packed in memory and put away as one row.
 pub(super) const STRETCH: i64 = 150;
-/// Ticks of a block, which is put away as one chunk a series.
-pub(super) const BLOCK: i64 = 3600;
+/// Ticks of a block, which is put away as one chunk a series. Longer ones pack better; shorter ones keep less in the open end.
+pub(super) const BLOCK: i64 = 7200;
 
 pub(super) struct Store {
     connection: Connection,

@@ -76,6 +76,16 @@ static BENCHES: &[Bench] = &[
         run: |_| of_engine("truth"),
     },
     Bench {
+        name: "history",
+        purpose: "what a kept sample costs on disk, beside other stores, and how long questions take",
+        run: |_| {
+            run(&mut command(
+                "cargo",
+                &["bench", "-q", "-p", "replica-monitor", "--bench", "history"],
+            ))
+        },
+    },
+    Bench {
         name: "hostile",
         purpose: "how a healthy client fares among 17 000 bad ones",
         run: hostile::bench,

@@ -5,13 +5,13 @@ mod past;
 mod retention;
 mod trouble;
 
-use super::store::Store;
+use super::store::{BLOCK, Store};
 use super::*;
 use replica_core::{Lag, Project, Replica, Role, Snapshot, State};
 use std::collections::BTreeMap;
 
 /// A multiple of a block of two seconds' ticks, somewhere in 2026.
-const BEGIN: i64 = 7_200_000 * 247_000;
+const BEGIN: i64 = BLOCK * 2000 * 123_500;
 
 /// The same numbers on every run, different ones for every seed.
 struct Dice(u64);
@@ -131,7 +131,7 @@ fn what_goes_in_comes_out_over_blocks_gaps_and_restarts() {
     let mut tick = BEGIN / 2000;
     for _ in 0..4 {
         let mut store = store(&path, 2000);
-        for _ in 0..1300 {
+        for _ in 0..BLOCK / 3 + 100 {
             let said = fleet.say(tick * 2000);
             assert!(store.take_in(tick * 2000 + 3, said).unwrap());
             tick += 1;
@@ -282,7 +282,7 @@ fn buckets_are_what_the_samples_come_to_at_every_tier() {
     let path = folder.path().join("h.db");
     let (mut fleet, mut store) = (Fleet::new(3, 2000), store(&path, 2000));
     // Two blocks, some stretches, and an open end; with a hole of an hour.
-    for tick in (0..5000).chain(6800..8200) {
+    for tick in (0..BLOCK + 1400).chain(2 * BLOCK - 400..2 * BLOCK + 1000) {
         let at_ms = BEGIN + tick * 2000;
         assert!(store.take_in(at_ms, fleet.say(at_ms)).unwrap());
     }
@@ -292,8 +292,8 @@ fn buckets_are_what_the_samples_come_to_at_every_tier() {
     let mut dice = Dice(5);
     let mut widths = Vec::new();
     for _ in 0..60 {
-        let from = BEGIN + dice.roll(9000) as i64 * 1999;
-        let to = from + dice.roll(8000) as i64 * 2111 + 1;
+        let from = BEGIN + dice.roll(17_000) as i64 * 1999;
+        let to = from + dice.roll(16_000) as i64 * 2111 + 1;
         let buckets = 1 + dice.roll(800) as usize;
         let answers = reader.query(&keys, from, to, buckets).unwrap();
         for (key, columns) in keys.iter().zip(&answers) {

@@ -3,11 +3,11 @@
 use super::*;
 use std::time::Duration;
 
-const BLOCK_MS: i64 = 3600 * 2000;
+const BLOCK_MS: i64 = BLOCK * 2000;
 
 /// Samples of so many blocks, and the first tick of the next, so that they are put away.
 fn fill(store: &mut Store, fleet: &mut Fleet, blocks: i64) {
-    for tick in (0..blocks * 3600).chain([blocks * 3600]) {
+    for tick in 0..=blocks * BLOCK {
         let at_ms = BEGIN + tick * 2000;
         let said = fleet.say(at_ms);
         assert!(store.take_in(at_ms, said).unwrap());
@@ -41,7 +41,7 @@ fn samples_that_are_too_old_become_tiers_and_then_nothing() {
     );
     let hours = |hours: u64| Duration::from_secs(hours * 3600);
     let settings = Settings {
-        keep: [hours(3), hours(5), hours(5), hours(9)],
+        keep: [hours(6), hours(10), hours(10), hours(18)],
         ..settings(2000)
     };
     let now = BEGIN + 3 * BLOCK_MS;
@@ -84,7 +84,7 @@ fn a_file_that_is_too_large_loses_the_oldest_samples_first() {
     let mut first = store(&path, 2000);
     let mut dice = Dice(4);
     // Noise: nothing packs it.
-    for tick in 0..3 * 3600 + 1 {
+    for tick in 0..=3 * BLOCK {
         let noise = (0..8).map(|name| (lag(&name.to_string()), Value::Known(dice.roll(1 << 31) as i64)));
         first.take_in(BEGIN + tick * 2000, noise.collect()).unwrap();
     }

@@ -92,7 +92,7 @@ fn a_damaged_chunk_is_found_by_the_check_and_by_readers() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("h.db");
     let mut live = store(&path, 2000);
-    for tick in 0..3601 {
+    for tick in 0..=BLOCK {
         live.take_in(
             BEGIN + tick * 2000,
             vec![(lag("a"), Value::Known(tick * tick % 77))],
