@@ -40,6 +40,8 @@ pub struct Config {
     pub insecure_no_auth: bool,
     /// Send the metrics to a time-series cluster as well.
     pub remote_write: Option<RemoteWrite>,
+    /// Where `/metrics` alone is served as well, at the same host.
+    pub metrics_port: Option<u16>,
     /// Where HAProxy's agent checks are answered, at the same host and without a token.
     pub agent_port: Option<u16>,
     /// Applications whose `/check` says that they must wait, whatever the lag.
@@ -66,6 +68,7 @@ impl Default for Config {
             allow_hosts: Vec::new(),
             insecure_no_auth: false,
             remote_write: None,
+            metrics_port: None,
             agent_port: None,
             denied_apps: Vec::new(),
             max_connections: 32_768,

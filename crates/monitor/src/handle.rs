@@ -19,6 +19,8 @@ use tokio::task::JoinHandle;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
+/// Connections to the port of `/metrics`.
+const SCRAPERS: usize = 64;
 
 /// Why a monitor did not start.
 #[derive(Debug)]
@@ -63,8 +65,7 @@ pub struct Handle {
 pub async fn start(config: Config, source: impl Source + 'static) -> Result<Handle, StartError> {
     check(&config)?;
     let (listener, address) = listen_at(config.host, config.port)?;
-    let agents = config.agent_port.map(|port| listen_at(config.host, port));
-    let agents = agents.transpose()?;
+    let beside = SideDoors::open(&config)?;
     let (stop, stopping) = watch::channel(false);
     let tls = start_tls(&config, &stopping)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -96,9 +97,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
     if let Some(settings) = config.remote_write {
         send_metrics(settings, &site, stopping.clone())?;
     }
-    if let Some((listener, _)) = agents {
-        tokio::spawn(server::serve_agents(listener, hub.clone(), stopping.clone()));
-    }
+    beside.serve(&site, tls.as_ref(), &stopping);
     // A quick source has answered before the first client can ask; a slow one must not delay the door.
     let _ = tokio::time::timeout(Duration::from_secs(2), hub.first()).await;
     let limits = Limits {
@@ -115,6 +114,39 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         history,
         sampling,
     })
+}
+
+/// The ports beside the main one, which take one kind of question each.
+struct SideDoors {
+    agents: Option<TcpListener>,
+    metrics: Option<TcpListener>,
+}
+
+impl SideDoors {
+    fn open(config: &Config) -> Result<Self, StartError> {
+        let open = |port: Option<u16>| {
+            let opened = port.map(|port| listen_at(config.host, port)).transpose()?;
+            Ok(opened.map(|(listener, _)| listener))
+        };
+        Ok(Self {
+            agents: open(config.agent_port)?,
+            metrics: open(config.metrics_port)?,
+        })
+    }
+
+    fn serve(self, site: &Arc<Site>, tls: Option<&Tls>, stopping: &watch::Receiver<bool>) {
+        if let Some(listener) = self.agents {
+            tokio::spawn(server::serve_agents(listener, site.hub.clone(), stopping.clone()));
+        }
+        if let Some(listener) = self.metrics {
+            let router = server::metrics_router(Arc::clone(site));
+            let limits = Limits {
+                connections: SCRAPERS,
+                tls: tls.cloned(),
+            };
+            tokio::spawn(server::serve(listener, router, limits, stopping.clone()));
+        }
+    }
 }
 
 fn start_tls(config: &Config, stopping: &watch::Receiver<bool>) -> Result<Option<Tls>, StartError> {

@@ -89,6 +89,9 @@ pub(super) struct Flags {
     /// The folder for what must survive a restart [default: .mostajs/state] [env: MONITOR_STATE_DIR]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Serve /metrics alone at this port as well
+    #[arg(long, value_name = "PORT")]
+    metrics_port: Option<u16>,
     /// Answer HAProxy's agent checks at this port, without a token (docs/guides/balance.md)
     #[arg(long, value_name = "PORT")]
     agent_port: Option<u16>,
@@ -158,6 +161,7 @@ impl Flags {
             allow_hosts: self.allow_host.clone(),
             insecure_no_auth: self.insecure_no_auth,
             remote_write: self.remote_write(&base, &env)?,
+            metrics_port: self.metrics_port,
             agent_port: self.agent_port,
             denied_apps: self.deny_app.clone(),
             ..Config::default()

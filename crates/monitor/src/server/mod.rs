@@ -92,6 +92,18 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
     guarded.merge(open).with_state(site)
 }
 
+/// `/metrics` alone, for a port that only Prometheus can reach; whoever asks is judged as everywhere.
+pub(crate) fn metrics_router(site: Arc<Site>) -> Router {
+    let (documented, _) = OpenApiRouter::new()
+        .routes(routes!(metrics::metrics))
+        .split_for_parts();
+    documented
+        .method_not_allowed_fallback(async || error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"))
+        .fallback(async || error(StatusCode::NOT_FOUND, "not found"))
+        .layer(from_fn_with_state(Arc::clone(&site), guard::guard))
+        .with_state(site)
+}
+
 /// The API, with its documentation.
 fn paths() -> OpenApiRouter<Arc<Site>> {
     OpenApiRouter::new()

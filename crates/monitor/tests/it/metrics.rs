@@ -1,6 +1,6 @@
 //! `/metrics`, read by those that it is meant for: promtool and a Prometheus that scrapes a monitor of real servers.
 
-use crate::support::{Monitor, TREE, with_servers};
+use crate::support::{Client, Monitor, TREE, with_servers};
 use anyhow::{Result, ensure};
 use flate2::read::MultiGzDecoder;
 use replica_lab::prometheus::{Prometheus, check_metrics};
@@ -47,6 +47,18 @@ fn both_formats_come_packed_or_not() {
     let of_replicas = |text: &str| text.split("# HELP replica_monitor").next().unwrap().to_owned();
     assert_eq!(of_replicas(&unpacked), of_replicas(text.text()));
     assert!(unpacked.ends_with("# EOF\n"));
+}
+
+#[test]
+fn a_port_of_their_own_tells_metrics_and_nothing_else() {
+    let port = replica_lab::lab::free_port().unwrap();
+    let monitor = Monitor::start(TREE, &["--metrics-port", &port.to_string(), "--token", "s3cret"]);
+    let alone = Client { port };
+    assert_eq!(alone.get("/metrics").status, 401);
+    let told = alone.get("/metrics?token=s3cret");
+    assert!(told.status == 200 && told.text().contains("replica_lag_known"));
+    assert_eq!(alone.get("/api/replicas?token=s3cret").status, 404);
+    assert_eq!(monitor.get("/metrics?token=s3cret").status, 200);
 }
 
 #[test]
