@@ -7,12 +7,19 @@ use super::HistoryError;
 use super::cells::{Cells, sealed, unsealed};
 use super::head::Packed;
 use super::level::{Entries, Level};
+use super::names::Names;
 use super::store::STRETCH;
 use super::varint::Bytes;
 use rusqlite::{Transaction, params};
 
 /// Makes a block of all stretches there are; the first tick of the block is at `start_ms`.
-pub(super) fn seal(tx: &Transaction<'_>, start_ms: i64, tick: i64, end_ms: i64) -> Result<(), HistoryError> {
+pub(super) fn seal(
+    tx: &Transaction<'_>,
+    names: &Names,
+    start_ms: i64,
+    tick: i64,
+    end_ms: i64,
+) -> Result<(), HistoryError> {
     let stored: Vec<(i64, Vec<u8>)> = {
         let mut statement = tx.prepare_cached("SELECT start_ms, data FROM stretch ORDER BY start_ms")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -46,12 +53,10 @@ pub(super) fn seal(tx: &Transaction<'_>, start_ms: i64, tick: i64, end_ms: i64) 
         let mut body = Vec::new();
         cells.put(&mut body)?;
         put(tx, Level::Raw, key, &body)?;
-        put_entries(
-            tx,
-            Level::Minute,
-            key,
-            &Entries::of(&cells, tick, start_ms, Level::Minute.width_ms(tick)),
-        )?;
+        if names.has_minutes(id) {
+            let minutes = Entries::of(&cells, tick, start_ms, Level::Minute.width_ms(tick));
+            put_entries(tx, Level::Minute, key, &minutes)?;
+        }
     }
     tx.execute("DELETE FROM stretch", [])?;
     Ok(())

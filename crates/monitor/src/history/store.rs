@@ -197,7 +197,8 @@ impl Store {
         let last = last.map(|start_ms| block(start_ms / self.tick));
         let full = last.filter(|last| next.map(block) != Some(*last));
         if let Some(full) = full {
-            seal::seal(&tx, full * BLOCK * self.tick, self.tick, self.end_ms)?;
+            let start_ms = full * BLOCK * self.tick;
+            seal::seal(&tx, &self.names, start_ms, self.tick, self.end_ms)?;
         }
         tx.commit()?;
         self.head.clear();
