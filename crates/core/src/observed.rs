@@ -235,6 +235,16 @@ pub enum DriftKind {
 }
 
 impl DriftKind {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::Role,
+        Self::TwoMasters,
+        Self::WritableSlave,
+        Self::WrongMaster,
+        Self::Diverged,
+        Self::Stranger,
+    ];
+
     /// The word of JSON.
     pub fn word(self) -> &'static str {
         match self {

@@ -192,6 +192,12 @@ impl Replica {
             && self.problem == other.problem
     }
 
+    /// Whether it leads: as its server says, or as it is declared where nobody asked or the server knows no roles.
+    pub fn leads(&self) -> bool {
+        let observed = self.observed.as_ref().and_then(|observed| observed.role);
+        observed.unwrap_or(self.role) == Role::Master
+    }
+
     /// Why its state is what it is, when that needs a word.
     pub fn state_reason(&self) -> Option<&str> {
         self.observed.as_ref()?.reason.as_deref()

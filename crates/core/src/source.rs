@@ -3,7 +3,7 @@
 //! A tree file, the live manager, another process, a mock in a test and an application's own manager
 //! all look the same from the hub. Polling, deadlines and threads are the caller's business.
 
-use crate::{Command, CommandError, Snapshot};
+use crate::{Command, CommandError, ReplicaKey, Snapshot};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -33,6 +33,12 @@ pub trait Source: Send + Sync {
     /// Hands over the wake-up call, for sources that know when something changed between two polls.
     fn on_change(&self, wake: Wake) {
         drop(wake);
+    }
+
+    /// Where the servers are, as `host:port` and without anything secret, for whoever scrapes them too. May block; sources that do not
+    /// know tell nothing.
+    fn addresses(&self) -> Vec<(ReplicaKey, String)> {
+        Vec::new()
     }
 
     /// Carries out a command. Sources that cannot say so.

@@ -9,15 +9,12 @@ use replica_core::source::Pending;
 use tokio::net::TcpStream;
 
 /// Where products listen that no driver here speaks to.
-const PORTS: [(&str, u16); 10] = [
+const PORTS: [(&str, u16); 7] = [
     ("cassandra", 9042),
-    ("clickhouse", 8123),
     ("db2", 50_000),
     ("firebird", 3050),
     ("hana", 30_015),
     ("hsqldb", 9001),
-    ("mongodb", 27_017),
-    ("mssql", 1433),
     ("oracle", 1521),
     ("sybase", 5000),
 ];

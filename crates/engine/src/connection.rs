@@ -17,21 +17,37 @@ pub enum Connection {
     /// A file.
     #[cfg(feature = "sqlite")]
     Sqlite(rusqlite::Connection),
+    /// MongoDB: a client of that one server.
+    #[cfg(feature = "mongodb")]
+    MongoDb(mongodb::Client),
+    /// SQL Server.
+    #[cfg(feature = "mssql")]
+    Mssql(Box<crate::MssqlClient>),
+    /// ClickHouse, over HTTP.
+    #[cfg(feature = "clickhouse")]
+    ClickHouse(clickhouse::Client),
 }
 
 impl Connection {
     /// Whether it can still be used, as far as can be told without asking the server.
     pub fn is_open(&self) -> bool {
-        match self {
+        // By place: without any driver there is no variant, and so no value to refer to.
+        match *self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(client) => !client.is_closed(),
+            Self::Postgres(ref client) => !client.is_closed(),
             #[cfg(feature = "mysql")]
-            Self::MySql(client) => !client.is_disconnected(),
+            Self::MySql(ref client) => !client.is_disconnected(),
             // These notice at the next use.
             #[cfg(feature = "redis")]
             Self::Redis(_) => true,
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => true,
+            #[cfg(feature = "mongodb")]
+            Self::MongoDb(_) => true,
+            #[cfg(feature = "mssql")]
+            Self::Mssql(_) => true,
+            #[cfg(feature = "clickhouse")]
+            Self::ClickHouse(_) => true,
         }
     }
 }

@@ -69,6 +69,12 @@ pub static DRIVERS: &[&Driver] = &[
     &crate::redis::DRIVER,
     #[cfg(feature = "sqlite")]
     &crate::sqlite::DRIVER,
+    #[cfg(feature = "mongodb")]
+    &crate::mongodb::DRIVER,
+    #[cfg(feature = "mssql")]
+    &crate::mssql::DRIVER,
+    #[cfg(feature = "clickhouse")]
+    &crate::clickhouse::DRIVER,
 ];
 
 /// The driver of a dialect, if one is compiled in.

@@ -14,9 +14,17 @@ pub mod fault;
 pub mod lag;
 pub mod look;
 pub mod manager;
+#[cfg(any(feature = "mssql", feature = "clickhouse"))]
+mod quiet;
 pub mod target;
 pub mod tls;
 
+#[cfg(feature = "clickhouse")]
+mod clickhouse;
+#[cfg(feature = "mongodb")]
+mod mongodb;
+#[cfg(feature = "mssql")]
+mod mssql;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -29,5 +37,7 @@ mod sqlite;
 pub use connection::Connection;
 pub use driver::{DRIVERS, Driver, driver_of};
 pub use fault::{Fault, FaultKind};
-pub use manager::{Borrowed, Pace, ReplicationManager, ResolveError};
+pub use manager::{Borrowed, Pace, ReplicationManager, ResolveError, SaveError};
+#[cfg(feature = "mssql")]
+pub use mssql::Client as MssqlClient;
 pub use target::Target;

@@ -35,7 +35,7 @@ pub struct Look {
     pub position_text: Option<Name>,
     /// How its writes are counted.
     pub writes: Writes,
-    /// What a position counts.
+    /// What a position counts; empty where its numbers count nothing that could be told.
     pub unit: &'static str,
     /// Why it tells no position, if it does not.
     pub no_position: Option<&'static str>,

@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Daemon {
     program: PathBuf,
     arguments: Vec<OsString>,
+    variables: Vec<(&'static str, String)>,
     user: Option<User>,
     room: PathBuf,
     /// Asks it to end quickly and leave nothing behind.
@@ -32,6 +33,7 @@ impl Daemon {
         Self {
             program,
             arguments: Vec::new(),
+            variables: Vec::new(),
             user,
             room: room.to_owned(),
             quit,
@@ -41,6 +43,12 @@ impl Daemon {
 
     pub(crate) fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// An environment variable, for what should not stand in a list of processes.
+    pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
         self
     }
 
@@ -68,6 +76,7 @@ impl Daemon {
             .args(&self.arguments)
             .current_dir(self.room.parent().unwrap_or(&self.room))
             .env("LC_ALL", "C")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -135,6 +144,15 @@ impl Daemon {
         for pid in self.family() {
             signal(pid, Signal::CONT);
         }
+    }
+
+    /// The processor time that the process and its children have used, those that have ended included.
+    pub fn cpu(&self) -> Duration {
+        let ended = self.pid().and_then(|pid| ticks(pid, 13));
+        let living = self.family().into_iter().filter_map(|pid| ticks(pid, 11));
+        let ticks: u64 = living.chain(ended).sum();
+        // Linux counts hundredths, on every machine.
+        Duration::from_millis(ticks * 10)
     }
 
     /// The process and its children.
@@ -207,6 +225,20 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     }
 }
 
+/// What the kernel tells of a process, from its third field on: the name before it may hold anything.
+fn stat(pid: u32) -> Vec<String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest = text.rsplit(')').next().unwrap_or_default();
+    rest.split_whitespace().map(str::to_owned).collect()
+}
+
+/// The times for user and system that stand side by side from that field on.
+fn ticks(pid: u32, from: usize) -> Option<u64> {
+    let stat = stat(pid);
+    let field = |number: usize| stat.get(number)?.parse::<u64>().ok();
+    Some(field(from)? + field(from + 1)?)
+}
+
 /// The children of a process.
 fn children(of: u32) -> Vec<u32> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
@@ -215,13 +247,6 @@ fn children(of: u32) -> Vec<u32> {
     let pids = entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let parent = |pid: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The name in parentheses may hold anything; what follows it does not.
-        let rest = stat.rsplit(')').next().unwrap_or_default().to_owned();
-        rest.split_whitespace()
-            .nth(1)
-            .and_then(|ppid| ppid.parse::<u32>().ok())
-    };
+    let parent = |pid: &u32| stat(*pid).get(1)?.parse::<u32>().ok();
     pids.filter(|pid| parent(pid) == Some(of)).collect()
 }

@@ -142,6 +142,16 @@ impl Redis {
             .await
     }
 
+    /// Writes more than the backlog holds: who is not connected must load everything anew.
+    pub async fn overrun_backlog(&self) -> Result<()> {
+        let value = "x".repeat(64 << 10);
+        let mut client = self.client().await?;
+        for _ in 0..20 {
+            client.execute(&format!("SET filler {value}")).await?;
+        }
+        Ok(())
+    }
+
     /// Makes a replica a master, as somebody else might.
     pub async fn promote(&self) -> Result<()> {
         self.execute(&["REPLICAOF NO ONE"]).await

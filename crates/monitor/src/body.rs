@@ -87,6 +87,15 @@ impl Body {
         &self.etag
     }
 
+    /// The bytes in that form, however few they are.
+    pub(crate) fn packed(&self, encoding: Encoding) -> Bytes {
+        match encoding {
+            Encoding::Identity => self.plain.clone(),
+            Encoding::Gzip => gzip(&self.plain),
+            Encoding::Brotli => brotli(&self.plain),
+        }
+    }
+
     /// The bytes in the best form for a client that takes `encoding`, and which form that is.
     pub(crate) fn encoded(&self, encoding: Encoding) -> (Bytes, Encoding) {
         let packed = match encoding {

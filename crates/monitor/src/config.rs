@@ -3,6 +3,7 @@
 //! Flags and environment variables are turned into this in [`crate::cli`]; an application writes it itself.
 
 use crate::hub::OnEvent;
+use crate::remote_write::RemoteWrite;
 use crate::server::TlsFiles;
 use crate::server::token::{Token, TokenRole};
 use replica_core::Secret;
@@ -37,6 +38,12 @@ pub struct Config {
     pub allow_hosts: Vec<String>,
     /// Serve beyond loopback without any token.
     pub insecure_no_auth: bool,
+    /// Send the metrics to a time-series cluster as well.
+    pub remote_write: Option<RemoteWrite>,
+    /// Where HAProxy's agent checks are answered, at the same host and without a token.
+    pub agent_port: Option<u16>,
+    /// Applications whose `/check` says that they must wait, whatever the lag.
+    pub denied_apps: Vec<String>,
     /// The most connections at one time.
     pub max_connections: usize,
     /// The most event streams at one time.
@@ -58,6 +65,9 @@ impl Default for Config {
             history: None,
             allow_hosts: Vec::new(),
             insecure_no_auth: false,
+            remote_write: None,
+            agent_port: None,
+            denied_apps: Vec::new(),
             max_connections: 32_768,
             max_streams: 10_000,
         }

@@ -4,12 +4,13 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::history::{self, History};
 use crate::hub::{Busy, Hub};
+use crate::remote_write::{self, RemoteWrite};
 use crate::server::auth::Access;
 use crate::server::{self, Limits, Site, Tls};
 use replica_core::{Event, EventKind, Secret, Snapshot, Source};
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -61,18 +62,11 @@ pub struct Handle {
 /// Starts a monitor of `source` on the current tokio runtime. It answers when this returns.
 pub async fn start(config: Config, source: impl Source + 'static) -> Result<Handle, StartError> {
     check(&config)?;
-    let wanted = SocketAddr::new(config.host, config.port);
-    let listener = listen(wanted).map_err(|error| StartError::Listen(wanted, error))?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| StartError::Listen(wanted, error))?;
+    let (listener, address) = listen_at(config.host, config.port)?;
+    let agents = config.agent_port.map(|port| listen_at(config.host, port));
+    let agents = agents.transpose()?;
     let (stop, stopping) = watch::channel(false);
-    let tls = config
-        .tls
-        .clone()
-        .map(|files| Tls::start(files, stopping.clone()))
-        .transpose();
-    let tls = tls.map_err(|error| StartError::Settings(format!("TLS cannot be used: {error}")))?;
+    let tls = start_tls(&config, &stopping)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let (history, notices) = open_history(&config).await;
     let hub = Hub::start(
@@ -83,6 +77,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         history.clone(),
         stopping.clone(),
     );
+    let access = Access::new(config.all_tokens(), config.reads_open());
     if !notices.is_empty() {
         // The inbox of a hub that has just begun is empty: it takes them.
         let _ = hub.tell(notices);
@@ -91,13 +86,19 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         .clone()
         .map(|history| tokio::spawn(history::sample(hub.clone(), history, stopping.clone())));
     let site = Arc::new(Site {
-        hub: hub.clone(),
-        access: Access::new(config.all_tokens(), config.reads_open()),
         secure: config.tls.is_some(),
         allow_hosts: config.allow_hosts,
-        streams: Default::default(),
         max_streams: config.max_streams,
+        denied_apps: config.denied_apps,
+        shelf: history.clone().map(server::Shelf::new),
+        ..Site::new(hub.clone(), access)
     });
+    if let Some(settings) = config.remote_write {
+        send_metrics(settings, &site, stopping.clone())?;
+    }
+    if let Some((listener, _)) = agents {
+        tokio::spawn(server::serve_agents(listener, hub.clone(), stopping.clone()));
+    }
     // A quick source has answered before the first client can ask; a slow one must not delay the door.
     let _ = tokio::time::timeout(Duration::from_secs(2), hub.first()).await;
     let limits = Limits {
@@ -116,6 +117,28 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
     })
 }
 
+fn start_tls(config: &Config, stopping: &watch::Receiver<bool>) -> Result<Option<Tls>, StartError> {
+    let files = config.tls.clone();
+    let tls = files.map(|files| Tls::start(files, stopping.clone()));
+    tls.transpose()
+        .map_err(|error| StartError::Settings(format!("TLS cannot be used: {error}")))
+}
+
+/// Sends what `/metrics` tells to where it is wanted too.
+fn send_metrics(
+    settings: RemoteWrite,
+    site: &Arc<Site>,
+    stopping: watch::Receiver<bool>,
+) -> Result<(), StartError> {
+    let told = Arc::clone(site);
+    let stopped = move || *stopping.borrow();
+    let counts = remote_write::start(settings, move || server::whole_text(&told), stopped);
+    let counts = counts.map_err(|error| StartError::Settings(format!("remote write: {error}")))?;
+    // It is started once.
+    let _ = site.remote_write.set(counts);
+    Ok(())
+}
+
 /// Opens the history where one is wanted; what is wrong with it becomes events.
 async fn open_history(config: &Config) -> (Option<History>, Vec<Event>) {
     /// Polls may be quicker than anything that is worth keeping.
@@ -124,7 +147,12 @@ async fn open_history(config: &Config) -> (Option<History>, Vec<Event>) {
         return (None, Vec::new());
     };
     let settings = history::Settings::every(config.poll.max(QUICKEST));
-    let opened = tokio::task::spawn_blocking(move || History::open(&path, settings)).await;
+    let opened = tokio::task::spawn_blocking(move || {
+        // If that fails, opening tells why.
+        let _ = path.parent().map(std::fs::create_dir_all);
+        History::open(&path, settings)
+    });
+    let opened = opened.await;
     let Ok((history, notices)) = opened else {
         return (
             None,
@@ -160,6 +188,16 @@ fn check(config: &Config) -> Result<(), StartError> {
         )));
     }
     Ok(())
+}
+
+/// A listener, and where it really is: port 0 lets the system choose.
+fn listen_at(host: IpAddr, port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
+    let wanted = SocketAddr::new(host, port);
+    let opened = listen(wanted).and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    opened.map_err(|error| StartError::Listen(wanted, error))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

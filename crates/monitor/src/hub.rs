@@ -4,10 +4,12 @@
 //! delays a listener or an answer.
 
 use crate::activity::{Activity, Recorded};
+use crate::balance::Lately;
 use crate::body::Body;
 use crate::clock::now_ms;
 use crate::history::History;
 use crate::live::Live;
+use crate::metrics::{self, Format};
 use crate::stream_log::{Batch, StreamLog};
 use crate::wire::{EventJson, ReplicasJson, RoutingJson, RulesJson, SnapshotInfo};
 use replica_core::{Event, EventKind, Lag, Name, ReplicaKey, Snapshot, Source, State, diff};
@@ -18,6 +20,8 @@ use tokio::time::Instant;
 
 /// How many inputs may wait; an application that tells more is refused.
 const INBOX: usize = 1024;
+/// How many snapshots of the last period are kept.
+const LATELY: usize = 16;
 /// A source that has not answered for this many poll periods is called stalled.
 const STALLED_PERIODS: u32 = 3;
 /// How long each stream may be silent before it says that it is alive: the public one often enough for proxies, the page's often
@@ -57,6 +61,10 @@ pub(crate) struct Published {
     pub(crate) ready: bool,
     /// The last events, oldest first.
     pub(crate) recent: Vec<Recorded>,
+    /// The snapshots of the last poll period, this one included, with the moment until which each was the newest.
+    lately: Vec<(Arc<Snapshot>, Instant)>,
+    /// How many events there were so far.
+    pub(crate) events: u64,
     bodies: Bodies,
 }
 
@@ -67,6 +75,7 @@ struct Bodies {
     routing: Arc<OnceLock<Body>>,
     snapshot: Arc<OnceLock<Body>>,
     events: Arc<OnceLock<Body>>,
+    metrics: Arc<[OnceLock<Body>; 2]>,
 }
 
 impl Published {
@@ -95,6 +104,46 @@ impl Published {
         })
     }
 
+    /// What follows from the snapshot, for whoever scrapes.
+    pub(crate) fn metrics(&self, format: Format) -> &Body {
+        let [plain, open] = &*self.bodies.metrics;
+        let body = match format {
+            Format::Plain => plain,
+            Format::Open => open,
+        };
+        body.get_or_init(|| Body::new(metrics::of_snapshot(&self.snapshot, format).into()))
+    }
+
+    /// Notes that a new snapshot is there, and forgets those that were replaced more than a period ago.
+    fn remember(&mut self, period: Duration) {
+        let now = Instant::now();
+        if let Some((_, until)) = self.lately.last_mut() {
+            *until = now;
+        }
+        self.lately
+            .retain(|(_, until)| now.duration_since(*until) < period);
+        // A source that calls all the time is remembered for less than a period.
+        let excess = (self.lately.len() + 1).saturating_sub(LATELY);
+        self.lately.drain(..excess);
+        self.lately.push((Arc::clone(&self.snapshot), now));
+    }
+
+    /// What whoever sends traffic may rely on.
+    pub(crate) fn lately(&self) -> Lately {
+        let now = Instant::now();
+        let newest = self.lately.len().saturating_sub(1);
+        let kept = self.lately.iter().enumerate();
+        let kept =
+            kept.filter(|(place, (_, until))| *place == newest || now.duration_since(*until) < self.poll);
+        let snapshots = kept.map(|(_, (snapshot, _))| Arc::clone(snapshot)).collect();
+        Lately::new(snapshots, !self.ready || self.stalled_since.is_some())
+    }
+
+    /// When something last changed, in milliseconds since 1970.
+    pub(crate) fn changed_ms(&self) -> i64 {
+        self.at_ms
+    }
+
     pub(crate) fn whole(&self) -> &Body {
         self.bodies.snapshot.get_or_init(|| {
             let poll_ms = u64::try_from(self.poll.as_millis()).unwrap_or(u64::MAX);
@@ -113,6 +162,7 @@ impl Published {
 /// The hub, as its users hold it.
 #[derive(Clone)]
 pub(crate) struct Hub {
+    source: Arc<dyn Source>,
     inbox: mpsc::Sender<Input>,
     published: watch::Receiver<Arc<Published>>,
     pub(crate) log: Arc<StreamLog>,
@@ -141,13 +191,15 @@ impl Hub {
             stalled_since: None,
             ready: false,
             recent: Vec::new(),
+            lately: Vec::new(),
+            events: 0,
             bodies: Bodies::default(),
         };
         let live = Arc::new(StreamLog::new(seq));
         let deltas = Live::new(Arc::clone(&live), Arc::clone(&empty.snapshot));
         let (publish, published) = watch::channel(Arc::new(empty));
         let (inbox, inputs) = mpsc::channel(INBOX);
-        tokio::spawn(poll_loop(source, poll, inbox.clone(), stop.clone()));
+        tokio::spawn(poll_loop(Arc::clone(&source), poll, inbox.clone(), stop.clone()));
         let state = Loop {
             publish,
             log: Arc::clone(&log),
@@ -161,6 +213,7 @@ impl Hub {
         tokio::spawn(Arc::clone(&log).tell_of_silence(SILENCE));
         tokio::spawn(Arc::clone(&live).tell_of_silence(LIVE_SILENCE));
         Self {
+            source,
             inbox,
             published,
             log,
@@ -173,11 +226,24 @@ impl Hub {
         Arc::clone(&self.published.borrow())
     }
 
+    /// What whoever sends traffic may rely on.
+    pub(crate) fn lately(&self) -> Lately {
+        self.now().lately()
+    }
+
     /// Waits for the first snapshot.
     pub(crate) async fn first(&self) {
         let mut published = self.published.clone();
         // An error means that the hub has ended; nobody waits for a snapshot then.
         let _ = published.wait_for(|published| published.ready).await;
+    }
+
+    /// Where the servers are, as far as the source tells. On a thread that may block.
+    pub(crate) async fn addresses(&self) -> Vec<(ReplicaKey, String)> {
+        let source = Arc::clone(&self.source);
+        let told = tokio::task::spawn_blocking(move || source.addresses()).await;
+        // A source that panics has told nothing.
+        told.unwrap_or_default()
     }
 
     /// Puts events into the stream and the activity log, all together and in order.
@@ -307,6 +373,7 @@ impl Loop {
         self.publish(&events, |next| {
             next.snapshot = new;
             next.stalled_since = None;
+            next.remember(old.poll);
             next.ready = true;
             next.bodies = bodies;
         });
@@ -368,6 +435,8 @@ impl Loop {
             stalled_since: old.stalled_since,
             ready: old.ready,
             recent: self.activity.all(),
+            lately: old.lately.clone(),
+            events: old.events + events.len() as u64,
             bodies: Bodies {
                 events: Arc::default(),
                 snapshot: Arc::default(),

@@ -39,6 +39,7 @@
 //! Databases are spoken to in `replica-engine`; words are defined in `replica-core`.
 
 mod activity;
+mod balance;
 mod body;
 pub mod cli;
 mod clock;
@@ -50,6 +51,8 @@ mod handle;
 pub mod history;
 mod hub;
 mod live;
+mod metrics;
+mod remote_write;
 mod server;
 mod source;
 mod stream_log;
@@ -58,6 +61,7 @@ mod wire;
 pub use config::Config;
 pub use handle::{Handle, StartError, start};
 pub use hub::{Busy, OnEvent};
+pub use remote_write::{RemoteWrite, RemoteWriteError};
 pub use replica_core::observed;
 pub use replica_core::{
     Capabilities, Dialect, Event, EventKind, Lag, Link, LinkState, Observed, PoolUsage, Problem, Project,

@@ -38,6 +38,18 @@ const PROGRAMS: &[Program] = &[
         name: "redis-server",
         packages: &["redis-server"],
     },
+    Program {
+        name: "promtool",
+        packages: &["prometheus"],
+    },
+    Program {
+        name: "victoria-metrics",
+        packages: &["victoria-metrics"],
+    },
+    Program {
+        name: "clickhouse-server",
+        packages: &["clickhouse-server"],
+    },
 ];
 
 pub(crate) fn test(_: &[String]) -> Result<()> {

@@ -9,9 +9,11 @@ mod document;
 mod json;
 mod model;
 mod parse;
+mod rewrite;
 pub mod uri;
 
 pub use document::{Document, EditError};
 pub use model::{Tree, TreeProject, TreeReplica};
 pub use parse::{Parsed, parse};
+pub use rewrite::{RewriteError, rewrite};
 pub use uri::{Uri, UriError};

@@ -4,8 +4,8 @@
 
 use super::Uri;
 use crate::{
-    Capabilities, Dialect, Lag, Name, PoolLimits, Problem, Project, Replica, Role, Routing, Rule, Secret,
-    Snapshot, SourceInfo,
+    Capabilities, Dialect, Lag, Name, PoolLimits, Problem, Project, Replica, ReplicaKey, Role, Routing, Rule,
+    Secret, Snapshot, SourceInfo,
 };
 use std::sync::Arc;
 
@@ -73,6 +73,33 @@ impl Tree {
             rules: self.rules.clone(),
             problems,
         }
+    }
+}
+
+impl Tree {
+    /// `host:port` of every replica that has one; `default_port` is asked where an address names none. Files have no host and are left out.
+    pub fn addresses(&self, default_port: impl Fn(&Dialect) -> Option<u16>) -> Vec<(ReplicaKey, String)> {
+        let replicas = self.projects.iter().flat_map(|project| {
+            let replicas = project.replicas.iter();
+            replicas.map(|replica| {
+                (
+                    ReplicaKey::new(project.name.clone(), replica.name.clone()),
+                    replica,
+                )
+            })
+        });
+        let known = replicas.filter_map(|(key, replica)| {
+            let address = replica.address()?;
+            let host = address.hosts.first()?;
+            let port = host.port.or_else(|| default_port(replica.dialect.as_ref()?))?;
+            // An IPv6 address needs its brackets beside a port.
+            let name = match host.name.contains(':') {
+                true => format!("[{}]", host.name),
+                false => host.name.clone(),
+            };
+            Some((key, format!("{name}:{port}")))
+        });
+        known.collect()
     }
 }
 

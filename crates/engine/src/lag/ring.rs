@@ -13,6 +13,9 @@ const SPACING: [(Duration, Duration); 2] = [
 ];
 /// Ten minutes at the usual tick, six hours and a day beyond it need about 4 000; more is dropped, oldest first.
 const MAX: usize = 6000;
+/// A log holds more than writes, so a position just behind one may seem a little short of it. One within a write, as where a
+/// commit waits to be applied, has not done it.
+const ALMOST: f64 = 0.1;
 /// Thinning looks at every sample, so it is done once in so many.
 const THIN_EVERY: u32 = 128;
 
@@ -26,11 +29,24 @@ struct Sample {
 }
 
 impl Sample {
-    /// How far apart the writes between this one and `late` were, on average.
-    fn spacing(&self, late: &Self) -> Option<Duration> {
-        let writes = late.writes?.checked_sub(self.writes?)?;
-        let writes = u32::try_from(writes).ok().filter(|writes| *writes > 0)?;
-        Some(late.at.duration_since(self.at) / writes)
+    /// How many writes there were between this one and `late`.
+    fn writes_until(&self, late: &Self) -> Option<u64> {
+        let writes = late.writes?.checked_sub(self.writes?);
+        writes.filter(|writes| *writes > 0)
+    }
+
+    /// What part of the way to `late` the first write beyond `number` was done. Without a count, when `number` itself was reached.
+    fn share_until(&self, late: &Self, number: u64) -> f64 {
+        let share = (number - self.number) as f64 / (late.number - self.number) as f64;
+        match self.writes_until(late) {
+            None => share,
+            Some(writes) => {
+                let writes = writes as f64;
+                let done = (share * writes + ALMOST).floor();
+                // A look falls anywhere between two writes, so on average half of a spacing after one.
+                ((done + 0.5) / writes).min(1.0)
+            }
+        }
     }
 }
 
@@ -81,13 +97,8 @@ impl Ring {
             return Written::Before(late.at);
         };
         // Written evenly in between: half a tick better than either end.
-        let share = (number - early.number) as f64 / (late.number - early.number) as f64;
-        let reached = early.at + late.at.duration_since(early.at).mul_f64(share);
-        // That is midway between the write that ended at `number` and the next, which is the one that is asked for.
-        let next = early
-            .spacing(late)
-            .map_or(reached, |spacing| reached + spacing / 2);
-        Written::At(next.min(late.at))
+        let share = early.share_until(late, number);
+        Written::At(early.at + late.at.duration_since(early.at).mul_f64(share))
     }
 
     /// Numbers a second over the last `window`, if the record reaches far enough to tell.
@@ -165,7 +176,8 @@ mod tests {
         ring.push(start, 100, Some(7));
         ring.push(start + Duration::from_secs(2), 200, Some(9));
         assert_eq!(ring.after(100), Written::At(start + Duration::from_millis(500)));
-        assert_eq!(ring.after(150), Written::At(start + Duration::from_millis(1500)));
+        assert_eq!(ring.after(140), Written::At(start + Duration::from_millis(500)));
+        assert_eq!(ring.after(149), Written::At(start + Duration::from_millis(1500)));
         // Never later than it was seen.
         assert_eq!(ring.after(199), Written::At(start + Duration::from_secs(2)));
         // A count that began anew tells nothing.

@@ -260,7 +260,7 @@ impl Whole<'_> {
             (Some(ours), Some(theirs)) => ours.compare(theirs) == crate::lag::SameHistory::Yes,
             _ => false,
         };
-        (same && !look.position.is_empty()).then(|| Behind {
+        (same && !look.unit.is_empty() && !look.position.is_empty()).then(|| Behind {
             amount: look.position.behind(&master.position),
             unit: look.unit,
         })

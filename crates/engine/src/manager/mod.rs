@@ -6,6 +6,7 @@
 
 mod assemble;
 mod drift;
+mod file;
 mod heart;
 mod measure;
 mod pool;
@@ -22,13 +23,14 @@ use crate::fault::{Fault, FaultKind};
 use deadpool::managed::Object;
 use pool::Opener;
 use replica_core::source::{Pending, Wake};
-use replica_core::tree::{Tree, TreeReplica};
+use replica_core::tree::{Tree, TreeProject, TreeReplica};
 use replica_core::{Name, Project, ReplicaKey, Routing, Snapshot, Source, SourceError};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use wiring::Wiring;
 
+pub use file::SaveError;
 pub use watcher::Pace;
 
 /// Watches the replicas of a tree and lends connections to them. Cheap to clone; the last clone that is dropped ends the looking.
@@ -59,44 +61,41 @@ impl ReplicationManager {
     }
 
     /// Adds a replica to a project, or replaces the one of that name.
-    pub fn add_replica(&self, project: &str, replica: TreeReplica) {
-        let mut tree = self.tree();
-        match tree.projects.iter_mut().find(|known| &*known.name == project) {
-            Some(known) => match known.replicas.iter_mut().find(|known| known.name == replica.name) {
+    pub fn add_replica(&self, project: &str, replica: TreeReplica) -> Result<(), SaveError> {
+        self.change(|tree| {
+            let Some(known) = tree.projects.iter_mut().find(|known| &*known.name == project) else {
+                tree.projects.push(TreeProject {
+                    name: project.into(),
+                    routing: Routing::default(),
+                    replicas: vec![replica],
+                });
+                return;
+            };
+            match known.replicas.iter_mut().find(|known| known.name == replica.name) {
                 Some(old) => *old = replica,
                 None => known.replicas.push(replica),
-            },
-            None => tree.projects.push(replica_core::tree::TreeProject {
-                name: project.into(),
-                routing: Routing::default(),
-                replicas: vec![replica],
-            }),
-        }
-        self.apply(&tree);
+            }
+        })
     }
 
     /// Lets a replica go; `false` if there was none of that name.
-    pub fn remove_replica(&self, key: &ReplicaKey) -> bool {
-        let mut tree = self.tree();
-        let Some(project) = tree.projects.iter_mut().find(|known| known.name == key.project) else {
-            return false;
-        };
-        let before = project.replicas.len();
-        project.replicas.retain(|replica| replica.name != key.replica);
-        let found = project.replicas.len() < before;
-        self.apply(&tree);
-        found
+    pub fn remove_replica(&self, key: &ReplicaKey) -> Result<bool, SaveError> {
+        self.change(|tree| {
+            let Some(project) = tree.projects.iter_mut().find(|known| known.name == key.project) else {
+                return false;
+            };
+            let before = project.replicas.len();
+            project.replicas.retain(|replica| replica.name != key.replica);
+            project.replicas.len() < before
+        })
     }
 
     /// Changes how the reads of a project are spread; `false` if there is no such project.
-    pub fn set_routing(&self, project: &str, routing: Routing) -> bool {
-        let mut tree = self.tree();
-        let Some(found) = tree.projects.iter_mut().find(|known| &*known.name == project) else {
-            return false;
-        };
-        found.routing = routing;
-        self.apply(&tree);
-        true
+    pub fn set_routing(&self, project: &str, routing: Routing) -> Result<bool, SaveError> {
+        self.change(|tree| {
+            let found = tree.projects.iter_mut().find(|known| &*known.name == project);
+            found.map(|found| found.routing = routing).is_some()
+        })
     }
 
     /// What is declared now, with addresses and passwords.
@@ -167,6 +166,10 @@ impl Source for ReplicationManager {
 
     fn on_change(&self, wake: Wake) {
         self.wiring.on_change(wake);
+    }
+
+    fn addresses(&self) -> Vec<(ReplicaKey, String)> {
+        self.tree().addresses(crate::driver::default_port)
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn order(project: &Project, turns: &Turns) -> Vec<usize> {
     let masters = project.replicas.iter().enumerate();
     order.extend(
         masters
-            .filter(|(_, replica)| leads(replica) && replica.state != State::Down)
+            .filter(|(_, replica)| replica.leads() && replica.state != State::Down)
             .map(|(place, _)| place),
     );
     order
@@ -39,7 +39,7 @@ pub(super) fn order(project: &Project, turns: &Turns) -> Vec<usize> {
 pub(super) fn writers(project: &Project) -> Vec<usize> {
     let fit = |replica: &Replica| {
         let observed = replica.observed.as_deref();
-        leads(replica)
+        replica.leads()
             && replica.state == State::Up
             && observed.is_none_or(|observed| observed.writable != Some(false))
     };
@@ -48,15 +48,9 @@ pub(super) fn writers(project: &Project) -> Vec<usize> {
         .collect()
 }
 
-/// Whether it leads: as its server says, or as it is declared where the server knows no roles.
-fn leads(replica: &Replica) -> bool {
-    let observed = replica.observed.as_deref().and_then(|observed| observed.role);
-    observed.unwrap_or(replica.role) == Role::Master
-}
-
 fn is_fit(replica: &Replica) -> bool {
     let tolerated = |ms: u64| replica.lag_tolerance_ms.is_none_or(|tolerance| ms <= tolerance);
-    !leads(replica)
+    !replica.leads()
         && replica.role == Role::Slave
         && replica.state == State::Up
         && replica.lag.as_of_ms.is_none()

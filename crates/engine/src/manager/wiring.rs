@@ -13,6 +13,7 @@ use replica_core::source::Wake;
 use replica_core::tree::{Tree, TreeProject, TreeReplica};
 use replica_core::{Capabilities, Name, Project, ReplicaKey, Role, Routing, Snapshot, SourceInfo};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch as watching};
@@ -33,6 +34,8 @@ pub(super) struct Wiring {
     looked: Arc<Notify>,
     /// Tells the poller.
     teller: Mutex<Option<Task>>,
+    /// Where changes made by the application are saved.
+    pub(super) persist: Mutex<Option<PathBuf>>,
 }
 
 #[derive(Default)]
@@ -74,6 +77,7 @@ impl Wiring {
             state: Mutex::default(),
             looked: Arc::default(),
             teller: Mutex::default(),
+            persist: Mutex::default(),
         }
     }
 

@@ -83,7 +83,7 @@ async fn reads_go_to_fit_replicas_and_writes_to_the_master() {
         caught_up(&manager, "s1").await?;
         caught_up(&manager, "s2").await?;
 
-        assert!(manager.set_routing("p", Routing::LeastLag));
+        assert!(manager.set_routing("p", Routing::LeastLag)?);
         two.pause_replay().await?;
         until("late", &manager, "s2", |replica| {
             replica.lag.ms().is_some_and(|ms| ms > 700)
@@ -122,10 +122,10 @@ async fn a_changed_tree_is_taken_over_without_forgetting() {
         assert_eq!((kept.lag_tolerance_ms, kept.state), (Some(7), State::Up));
 
         let key = ReplicaKey::new("p", "r1");
-        assert!(manager.remove_replica(&key));
+        assert!(manager.remove_replica(&key)?);
         assert!(manager.status().replica(&key).is_none());
-        assert!(!manager.remove_replica(&key));
-        manager.add_replica("p", entry("r1", replica_core::Role::Slave, "redis", &uri));
+        assert!(!manager.remove_replica(&key)?);
+        manager.add_replica("p", entry("r1", replica_core::Role::Slave, "redis", &uri))?;
         caught_up(&manager, "r1").await?;
 
         let mut moved = manager.tree();

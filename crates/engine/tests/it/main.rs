@@ -10,11 +10,13 @@
 )]
 
 mod borrow;
+mod clickhouse;
 mod drift;
 mod heartbeat;
 mod mariadb;
 mod postgres;
 mod redis;
+mod saved;
 mod sqlite;
 mod states;
 mod support;

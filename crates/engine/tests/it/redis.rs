@@ -53,6 +53,32 @@ async fn paused_cut_and_frozen() {
         proxy.heal();
         caught_up(&manager, "r1").await?;
 
+        let case = begin("applying paused, then the master idle").await?;
+        replica.pause_writes(Duration::from_secs(4)).await?;
+        case.until_behind(Duration::from_secs(1)).await?;
+        truth.pause();
+        case.until_behind(BEHIND).await?;
+        caught_up(&manager, "r1").await?;
+        case.end()?.told_exactly()?;
+        truth.set_rate(14.0);
+
+        // More than the backlog holds, so that everything is loaded anew.
+        let case = begin("link back after the backlog was overrun").await?;
+        proxy.cut();
+        case.until_behind(Duration::from_secs(1)).await?;
+        master.overrun_backlog().await?;
+        proxy.heal();
+        caught_up(&manager, "r1").await?;
+        case.end()?.told_no_lie()?;
+
+        let case = begin("slow link").await?;
+        proxy.slow(Duration::from_millis(1200));
+        case.until_behind(Duration::from_secs(1)).await?;
+        case.looks(4).await?;
+        case.end()?.told_exactly()?;
+        proxy.heal();
+        caught_up(&manager, "r1").await?;
+
         replica.daemon().freeze();
         until("connecting", &manager, "r1", |replica| {
             replica.state == State::Connecting

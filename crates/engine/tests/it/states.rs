@@ -6,7 +6,7 @@ use replica_core::tree::Tree;
 use replica_core::{Replica, Role, State};
 use replica_engine::{Pace, ReplicationManager};
 use replica_lab::lab::free_port;
-use replica_lab::{Lab, MariaDb, PLAIN, Postgres, Proxy, Redis, WATCHER};
+use replica_lab::{ClickHouse, Lab, MariaDb, PLAIN, Postgres, Proxy, Redis, WATCHER};
 use std::time::Duration;
 
 /// Waits for a state and a word of its reason.
@@ -163,6 +163,25 @@ async fn redis() {
         let manager = crate::support::manager("redis", &server.uri(PLAIN), &[], TICK);
         until_state(&manager, "master", State::Up, "+info").await?;
         Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clickhouse() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        let server = ClickHouse::start(&lab, "p").await?;
+        let proxy = Proxy::to(server.port()).await?;
+        let uri = server.uri();
+        turned_away(
+            "clickhouse",
+            &uri,
+            &server.uri_through(proxy.port()),
+            &wrong(&uri),
+            &proxy,
+        )
+        .await
     })
     .await;
 }

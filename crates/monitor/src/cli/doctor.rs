@@ -2,9 +2,9 @@
 
 use super::Failure;
 use super::settings::tree_path;
+use super::tree;
 use anstyle::{AnsiColor, Style};
 use replica_core::Role;
-use replica_core::tree::{self, Tree};
 use replica_engine::doctor::{Answer, Examined, examine};
 use replica_engine::driver::Advice;
 use replica_engine::{Fault, FaultKind};
@@ -36,7 +36,7 @@ pub(super) struct Doctor {
 impl Doctor {
     pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let path = tree_path(self.tree.as_deref())?;
-        let tree = read(&path)?;
+        let tree = tree::read(&path)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let found = runtime.block_on(examine(&tree, Duration::from_millis(self.deadline)));
         runtime.shutdown_background();
@@ -54,17 +54,6 @@ impl Doctor {
             false => Err(Failure::Failed(String::new())),
         }
     }
-}
-
-fn read(path: &std::path::Path) -> Result<Tree, Failure> {
-    let name = path.display().to_string();
-    let bytes =
-        std::fs::read(path).map_err(|error| Failure::Failed(format!("cannot read {name}: {error}")))?;
-    let parsed = tree::parse(&bytes, &name);
-    parsed.tree.ok_or_else(|| {
-        let why: Vec<String> = parsed.problems.iter().map(|problem| problem.sentence()).collect();
-        Failure::Failed(why.join("\n"))
-    })
 }
 
 fn is_well(examined: &Examined) -> bool {

@@ -1,13 +1,22 @@
 //! The command line: what was typed becomes a command, and a failure becomes an exit code.
 //!
-//! 0: done. 1: it could not be done. 2: it was asked for wrongly.
+//! 0: done. 1: it could not be done. 2: it was asked for wrongly. `status` has codes of its own, those of a Nagios plugin.
 
 mod check;
+mod dashboard;
 #[cfg(feature = "drivers")]
 mod doctor;
+mod events;
+mod history;
+mod metrics;
+mod prometheus;
+mod remote;
 mod scaffold;
 mod serve;
 mod settings;
+mod status;
+mod tree;
+mod words;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::{self, Write};
@@ -35,7 +44,16 @@ enum Wanted {
     Check(check::Check),
     #[cfg(feature = "drivers")]
     Doctor(doctor::Doctor),
+    Status(Box<status::Status>),
+    Events(Box<events::Events>),
+    History(history::HistoryCommand),
     Scaffold(scaffold::Scaffold),
+    PrometheusRules(prometheus::PrometheusRules),
+    #[command(hide = true)]
+    Rules(prometheus::Rules),
+    Dashboard(dashboard::Dashboard),
+    /// List every metric that `/metrics` tells.
+    Metrics,
     /// Write a shell's completion script to standard output.
     Completions {
         /// Which shell.
@@ -51,6 +69,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// It could not be done: exit code 1.
     Failed(String),
+    /// What was to be said is said; this is the exit code.
+    Told(u8),
 }
 
 impl From<io::Error> for Failure {
@@ -72,7 +92,10 @@ impl From<anyhow::Error> for Failure {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let Cli { command, serve } = Cli::parse();
+    let Cli { command, serve } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     // Drops colours where nobody sees them (a pipe, NO_COLOR).
     let out = &mut anstream::stdout();
     let done = match command {
@@ -81,7 +104,14 @@ pub fn main() -> ExitCode {
         Some(Wanted::Check(check)) => check.run(out),
         #[cfg(feature = "drivers")]
         Some(Wanted::Doctor(doctor)) => doctor.run(out),
+        Some(Wanted::Status(status)) => status.run(out),
+        Some(Wanted::Events(events)) => events.run(out),
         Some(Wanted::Scaffold(scaffold)) => scaffold.run(out).map_err(Failure::from),
+        Some(Wanted::PrometheusRules(rules)) => rules.run(out),
+        Some(Wanted::Rules(rules)) => rules.run(out),
+        Some(Wanted::Dashboard(dashboard)) => dashboard.run(out),
+        Some(Wanted::History(history)) => history.run(out),
+        Some(Wanted::Metrics) => metrics::run(out),
         Some(Wanted::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "replica-monitor", out);
             Ok(())
@@ -92,6 +122,7 @@ pub fn main() -> ExitCode {
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Told(code)) => return ExitCode::from(code),
         Err(Failure::Failed(message)) => (1, message),
         Err(Failure::Usage(message)) => (2, message),
     };
@@ -100,6 +131,19 @@ pub fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "replica-monitor: {message}");
     }
     ExitCode::from(code)
+}
+
+/// What was typed is no command, or asks for help.
+fn refused(error: &clap::Error) -> ExitCode {
+    // Nobody is left to tell if it cannot be printed.
+    let _ = error.print();
+    // A Nagios takes 2 for the state of the replicas; nothing is known of that.
+    let by_status = std::env::args_os().nth(1).is_some_and(|word| word == "status");
+    match (error.use_stderr(), by_status) {
+        (false, _) => ExitCode::SUCCESS,
+        (true, true) => ExitCode::from(3),
+        (true, false) => ExitCode::from(2),
+    }
 }
 
 #[cfg(test)]

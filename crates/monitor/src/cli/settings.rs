@@ -3,7 +3,7 @@
 //! Nothing is started here. The environment is only read, never changed.
 
 use super::Failure;
-use crate::{Config, TlsFiles, Token};
+use crate::{Config, RemoteWrite, TlsFiles, Token};
 use clap::{Args, ValueEnum};
 use replica_core::Secret;
 use std::collections::HashMap;
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 /// Where the tree is when nobody says.
 const DEFAULT_TREE: &str = ".mostajs/replicator-tree.json";
+const DEFAULT_STATE: &str = ".mostajs/state";
 /// Read in this order; the first to name a variable wins, after the real environment.
 const ENV_FILES: [&str; 2] = [".mostajs/config.env", ".env"];
 
@@ -63,7 +64,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "MS")]
     poll: Option<u64>,
     /// Keep what is measured and what happens in this file, for seven days; `off` keeps nothing beyond this run
-    /// [default: off] [env: MONITOR_HISTORY]
+    /// [default: history.db in the state folder with --live, otherwise off] [env: MONITOR_HISTORY]
     #[arg(long, value_name = "FILE|off")]
     history: Option<PathBuf>,
     /// Only poll; do not ask the system to tell of changes
@@ -75,6 +76,25 @@ pub(super) struct Flags {
     /// A host name under which browsers may ask without a token (may be repeated)
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
+    /// Send the metrics to this receiver of Prometheus's remote write as well; MONITOR_REMOTE_WRITE_TOKEN is sent as Bearer
+    /// [env: MONITOR_REMOTE_WRITE]
+    #[arg(long, value_name = "URL")]
+    remote_write: Option<String>,
+    /// How often the metrics are sent, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    remote_write_every: u64,
+    /// How much may wait on disk while the receiver is away, in MB
+    #[arg(long, value_name = "MB", default_value_t = 256)]
+    remote_write_spool: u64,
+    /// The folder for what must survive a restart [default: .mostajs/state] [env: MONITOR_STATE_DIR]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Answer HAProxy's agent checks at this port, without a token (docs/guides/balance.md)
+    #[arg(long, value_name = "PORT")]
+    agent_port: Option<u16>,
+    /// An application whose /check says that it must wait, whatever the lag (may be repeated)
+    #[arg(long, value_name = "APP")]
+    deny_app: Vec<String>,
     /// Serve beyond this machine without any token
     #[arg(long)]
     insecure_no_auth: bool,
@@ -118,6 +138,7 @@ impl Flags {
             None => env.number("MONITOR_PORT")?.unwrap_or(14499),
         };
         let host = self.host.clone().or_else(|| env.get("MONITOR_HOST"));
+        let live = self.live || env.flag("MONITOR_LIVE")?;
         let config = Config {
             host: host.as_deref().map_or(Ok(Config::default().host), address)?,
             port,
@@ -133,12 +154,14 @@ impl Flags {
                 }),
             operator_token: self.operator_token(&base, &env)?,
             poll: Duration::from_millis(poll_ms),
-            history: self.history(&base, &env),
+            history: self.history(&base, &env, live),
             allow_hosts: self.allow_host.clone(),
             insecure_no_auth: self.insecure_no_auth,
+            remote_write: self.remote_write(&base, &env)?,
+            agent_port: self.agent_port,
+            denied_apps: self.deny_app.clone(),
             ..Config::default()
         };
-        let live = self.live || env.flag("MONITOR_LIVE")?;
         Ok(Settings {
             config,
             tree: base.join(env.tree(self.tree.as_deref())),
@@ -146,6 +169,37 @@ impl Flags {
             live,
             heartbeat: self.heartbeat(&env, live)?,
         })
+    }
+
+    fn state_dir(&self, base: &Path, env: &Environment) -> PathBuf {
+        let named = self
+            .state_dir
+            .clone()
+            .or_else(|| env.get("MONITOR_STATE_DIR").map(PathBuf::from));
+        base.join(named.unwrap_or_else(|| DEFAULT_STATE.into()))
+    }
+
+    fn remote_write(&self, base: &Path, env: &Environment) -> Result<Option<RemoteWrite>, Failure> {
+        let Some(url) = self
+            .remote_write
+            .clone()
+            .or_else(|| env.get("MONITOR_REMOTE_WRITE"))
+        else {
+            return Ok(None);
+        };
+        if self.remote_write_every == 0 {
+            return Err(Failure::Usage("--remote-write-every must be 1 or more".into()));
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let label = |name: &str, value: &str| (name.to_owned(), value.trim().to_owned());
+        Ok(Some(RemoteWrite {
+            url: Secret::new(url),
+            token: env.secret("MONITOR_REMOTE_WRITE_TOKEN")?,
+            every: Duration::from_secs(self.remote_write_every),
+            spool: self.state_dir(base, env).join("remote-write"),
+            spool_bytes: self.remote_write_spool << 20,
+            labels: vec![label("job", "replica-monitor"), label("instance", &host)],
+        }))
     }
 
     fn heartbeat(&self, env: &Environment, live: bool) -> Result<Option<i16>, Failure> {
@@ -162,12 +216,13 @@ impl Flags {
         }
     }
 
-    fn history(&self, base: &Path, env: &Environment) -> Option<PathBuf> {
+    /// What nobody measures need not be kept, unless that is asked for.
+    fn history(&self, base: &Path, env: &Environment, live: bool) -> Option<PathBuf> {
         let named = self.history.clone();
         let named = named.or_else(|| env.get("MONITOR_HISTORY").map(PathBuf::from));
-        named
-            .filter(|file| file != Path::new("off"))
-            .map(|file| base.join(file))
+        let usual = || live.then(|| self.state_dir(base, env).join("history.db"));
+        let file = named.map(|file| base.join(file)).or_else(usual);
+        file.filter(|file| file.file_name() != Some("off".as_ref()))
     }
 
     /// A token on the command line or in a file wins over the environment's.
@@ -192,14 +247,13 @@ impl Flags {
 
     fn operator_token(&self, base: &Path, env: &Environment) -> Result<Option<Secret<String>>, Failure> {
         match &self.operator_token_file {
-            Some(file) => from_file("--operator-token-file", &base.join(file)).map(Some),
+            Some(file) => secret_in("--operator-token-file", &base.join(file)).map(Some),
             None => env.secret("MONITOR_OPERATOR_TOKEN"),
         }
     }
 }
 
 /// The tree file that is meant, for commands that need nothing else.
-#[cfg(feature = "drivers")]
 pub(super) fn tree_path(given: Option<&Path>) -> Result<PathBuf, Failure> {
     Ok(Environment::read(Path::new(""))?.tree(given))
 }
@@ -218,7 +272,7 @@ fn address(host: &str) -> Result<IpAddr, Failure> {
 }
 
 /// An empty token would leave the monitor open without a word.
-fn secret(from: &str, token: String) -> Result<Secret<String>, Failure> {
+pub(super) fn secret(from: &str, token: String) -> Result<Secret<String>, Failure> {
     match token.is_empty() {
         true => Err(Failure::Usage(format!(
             "{from} is empty: give it a value, or leave it out to serve without a token"
@@ -227,7 +281,8 @@ fn secret(from: &str, token: String) -> Result<Secret<String>, Failure> {
     }
 }
 
-fn from_file(flag: &str, path: &Path) -> Result<Secret<String>, Failure> {
+/// The first line of a file.
+pub(super) fn secret_in(flag: &str, path: &Path) -> Result<Secret<String>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::Failed(format!("{flag} {}: {error}", path.display())))?;
     secret(
@@ -237,10 +292,10 @@ fn from_file(flag: &str, path: &Path) -> Result<Secret<String>, Failure> {
 }
 
 /// The variables of the process, then those of the files.
-struct Environment(HashMap<String, String>);
+pub(super) struct Environment(HashMap<String, String>);
 
 impl Environment {
-    fn read(base: &Path) -> Result<Self, Failure> {
+    pub(super) fn read(base: &Path) -> Result<Self, Failure> {
         let mut variables: HashMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -267,11 +322,11 @@ impl Environment {
         named.unwrap_or_else(|| DEFAULT_TREE.into())
     }
 
-    fn get(&self, name: &str) -> Option<String> {
+    pub(super) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
@@ -288,7 +343,7 @@ impl Environment {
         }
     }
 
-    fn secret(&self, name: &str) -> Result<Option<Secret<String>>, Failure> {
+    pub(super) fn secret(&self, name: &str) -> Result<Option<Secret<String>>, Failure> {
         self.0
             .get(name)
             .map(|value| secret(name, value.clone()))

@@ -114,12 +114,9 @@ pub(super) fn token(name: &str, role: TokenRole, secret: &str) -> Token {
 
 fn door(hub: &Hub, access: Access) -> Router {
     router(Arc::new(Site {
-        hub: hub.clone(),
-        access,
         allow_hosts: vec!["monitor.example".to_owned()],
-        streams: Default::default(),
         max_streams: 8,
-        secure: false,
+        ..Site::new(hub.clone(), access)
     }))
 }
 

@@ -2,31 +2,41 @@
 //!
 //! Nothing is computed here: answers are bodies that the hub has, or will have, rendered once.
 
+mod agent;
 mod api;
 pub(crate) mod auth;
+mod balance;
 mod connection;
+mod discovery;
 mod events;
 mod guard;
 mod hand_out;
+mod history;
+mod metrics;
 mod openapi;
 mod page;
 mod stream;
 mod tls;
 pub(crate) mod token;
 
+pub(crate) use agent::serve_agents;
 pub(crate) use connection::{Limits, serve};
+pub(crate) use history::Shelf;
+pub(crate) use metrics::whole_text;
 pub(crate) use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
 
+use crate::clock::now_ms;
 use crate::hub::Hub;
+use crate::remote_write::Counts;
 use auth::Access;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -37,8 +47,36 @@ pub(crate) struct Site {
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) streams: AtomicUsize,
     pub(crate) max_streams: usize,
+    /// How often a listener was too slow and began anew.
+    pub(crate) resynced: AtomicU64,
+    /// The history, where one is kept.
+    pub(crate) shelf: Option<Arc<Shelf>>,
+    pub(crate) started_ms: i64,
+    /// How sending the metrics goes, where they are sent.
+    pub(crate) remote_write: OnceLock<Arc<Counts>>,
+    /// Applications that are told to wait, whatever the lag.
+    pub(crate) denied_apps: Vec<String>,
     /// Whether browsers reach it over TLS; then the cookie says so.
     pub(crate) secure: bool,
+}
+
+impl Site {
+    /// A site without limits of its own, reached in the clear.
+    pub(crate) fn new(hub: Hub, access: Access) -> Self {
+        Self {
+            hub,
+            access,
+            allow_hosts: Vec::new(),
+            streams: AtomicUsize::new(0),
+            max_streams: usize::MAX,
+            resynced: AtomicU64::new(0),
+            shelf: None,
+            started_ms: now_ms(),
+            remote_write: OnceLock::new(),
+            denied_apps: Vec::new(),
+            secure: false,
+        }
+    }
 }
 
 /// Every path.
@@ -66,6 +104,17 @@ fn paths() -> OpenApiRouter<Arc<Site>> {
         .routes(routes!(api::events, events::tell))
         .routes(routes!(stream::stream))
         .routes(routes!(stream::live))
+        .routes(routes!(balance::primary))
+        .routes(routes!(balance::is_primary))
+        .routes(routes!(balance::replica))
+        .routes(routes!(balance::read_only))
+        .routes(routes!(balance::is_readable))
+        .routes(routes!(balance::route))
+        .routes(routes!(balance::check))
+        .routes(routes!(history::history))
+        .routes(routes!(history::at))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(discovery::discovery))
         .routes(routes!(openapi::openapi))
 }
 

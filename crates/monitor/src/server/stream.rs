@@ -181,7 +181,10 @@ impl http_body::Body for Listener {
             }
             match ready!(self.cursor.poll_next(cx)) {
                 Told::Frames(bytes) => break bytes,
-                Told::Gap => self.start(true),
+                Told::Gap => {
+                    self.place.0.resynced.fetch_add(1, Relaxed);
+                    self.start(true);
+                }
                 Told::Silence => break (self.flavour.ping)(),
                 Told::End => return Poll::Ready(None),
             }
@@ -198,20 +201,16 @@ mod tests {
     use http_body::Body;
     use replica_core::Snapshot;
     use std::future::poll_fn;
-    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
     use tokio::sync::watch;
     use tokio::time::Instant;
 
     fn site(stop: watch::Receiver<bool>) -> Arc<Site> {
         let source = Arc::new(|| Snapshot::named("t"));
+        let hub = Hub::start(source, Duration::from_secs(2), 200, None, None, stop);
         Arc::new(Site {
-            hub: Hub::start(source, Duration::from_secs(2), 200, None, None, stop),
-            access: Access::new(Vec::new(), true),
-            allow_hosts: Vec::new(),
-            streams: AtomicUsize::new(0),
             max_streams: 1,
-            secure: false,
+            ..Site::new(hub, Access::new(Vec::new(), true))
         })
     }
 

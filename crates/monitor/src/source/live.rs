@@ -3,7 +3,7 @@
 use super::TreeFile;
 use replica_core::source::{Pending, Wake};
 use replica_core::tree::Tree;
-use replica_core::{Snapshot, Source, SourceError};
+use replica_core::{ReplicaKey, Snapshot, Source, SourceError};
 use replica_engine::{Pace, ReplicationManager};
 use std::io;
 use std::path::PathBuf;
@@ -80,5 +80,9 @@ impl Source for LiveTree {
     fn on_change(&self, wake: Wake) {
         self.file.on_change(Arc::clone(&wake));
         self.manager.on_change(wake);
+    }
+
+    fn addresses(&self) -> Vec<(ReplicaKey, String)> {
+        self.manager.addresses()
     }
 }

@@ -7,7 +7,9 @@ use super::watched;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use replica_core::source::{Pending, Wake};
 use replica_core::tree::{self, Tree};
-use replica_core::{Name, Problem, Snapshot, Source, SourceError};
+use replica_core::{Name, Problem, ReplicaKey, Snapshot, Source, SourceError};
+#[cfg(feature = "drivers")]
+use replica_engine::driver::default_port;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -224,6 +226,20 @@ impl Source for TreeFile {
             Err(error) => tracing::warn!(%error, "cannot watch the tree file; it is polled instead"),
         }
     }
+
+    /// Read anew: addresses are kept only where somebody connects.
+    fn addresses(&self) -> Vec<(ReplicaKey, String)> {
+        let tree = read(&self.path)
+            .ok()
+            .and_then(|bytes| tree::parse(&bytes, &self.label).tree);
+        tree.unwrap_or_default().addresses(default_port)
+    }
+}
+
+/// Only the drivers know the usual ports.
+#[cfg(not(feature = "drivers"))]
+fn default_port(_: &replica_core::Dialect) -> Option<u16> {
+    None
 }
 
 fn is_written(kind: &notify::EventKind) -> bool {

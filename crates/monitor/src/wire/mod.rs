@@ -6,6 +6,7 @@
 
 mod event;
 mod observed;
+pub(crate) mod past;
 mod replica;
 mod rule;
 mod snapshot;

@@ -49,6 +49,11 @@ fn bad_input_is_refused_with_the_reason() {
         (&["--tree", "t.json", "--token-file", "none"], 1, "none"),
         (&["--tree", "t.json", "--runtime", "none"], 2, "not a folder"),
         (&["--tree", "t.json", "--host", "no such host"], 2, "no such host"),
+        (
+            &["--tree", "t.json", "--port", "0", "--remote-write", "ftp://h/x"],
+            2,
+            "must begin with http:// or https://",
+        ),
         (&["--no-such-flag"], 2, "--no-such-flag"),
     ] {
         let (found, said) = run(arguments, &[]);

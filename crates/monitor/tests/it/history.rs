@@ -120,7 +120,8 @@ fn a_stop_writes_everything_down_to_the_last_event() {
 
 #[test]
 fn a_history_that_cannot_be_kept_is_an_event_and_the_monitor_serves() {
-    let monitor = Monitor::start(TREE, &["--history", "no/such/folder/history.db"]);
+    // The folder that it should be in is a file.
+    let monitor = Monitor::start(TREE, &["--history", "replicator-tree.json/history.db"]);
     let said = monitor.wait("/api/events", |events| {
         let events = events.as_array()?;
         let told = events.iter().find(|event| event["context"] == "history")?;

@@ -1,23 +1,11 @@
 //! `--live` and `doctor`, tried from outside on real servers.
 
-use crate::support::{DEADLINE, Monitor, binary};
-use anyhow::Result;
+use crate::support::{DEADLINE, Monitor, binary, with_servers};
+use anyhow::{Context, Result};
 use replica_lab::{Lab, Proxy, Redis, Truth, WATCHER, wait_for};
 use serde_json::{Value, json};
 use std::process::Output;
 use std::time::Duration;
-
-/// Runs a test that needs a server; without it the test is skipped loudly, or fails where `CI` is set.
-#[allow(clippy::print_stderr, reason = "a skipped test must be seen")]
-async fn with_servers(test: impl Future<Output = Result<()>>) {
-    match test.await {
-        Err(error) if replica_lab::program::is_missing(&error) && std::env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: {error}");
-        }
-        Err(error) => panic!("{error:?}"),
-        Ok(()) => {}
-    }
-}
 
 fn tree(master: &str, slave: &str) -> String {
     let replicas = json!({
@@ -162,4 +150,44 @@ async fn the_doctor_tells_what_to_mend() {
     assert!(text.contains("t.json:1:3"), "{text}");
     let (code, _) = doctor("{}", &["--deadline", "soon"]);
     assert_eq!(code, Some(2));
+}
+
+/// The exit code of `status`, and what it says.
+fn status(monitor: &Monitor) -> (Option<i32>, String) {
+    let url = format!("http://127.0.0.1:{}", monitor.port);
+    crate::commands::run(&["status", "--url", &url], &[])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_status_of_real_servers_is_an_exit_code() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        let master = Redis::master(&lab, "m").await?;
+        let proxy = Proxy::to(master.port()).await?;
+        let replica = master.replica(&lab, "r", Some(&proxy)).await?;
+        let truth = Truth::start(&master, 20.0).await?;
+        let text = tree(&master.uri(WATCHER), &replica.uri(WATCHER));
+        let monitor = Monitor::start(&text, &["--live", "--poll", "300"]);
+        let until = async |code: i32, word: &str| {
+            let holds = async || {
+                let (found, said) = status(&monitor);
+                found == Some(code) && said.contains(word)
+            };
+            wait_for(word, DEADLINE, holds)
+                .await
+                .with_context(|| status(&monitor).1)
+        };
+        until(0, "OK - 2 of 2 replicas up, worst lag").await?;
+        proxy.cut();
+        until(1, "above 1 s").await?;
+        replica.daemon().kill().await?;
+        until(2, "CRITICAL - cache / r/1: down: connection refused").await?;
+        proxy.heal();
+        replica.start().await?;
+        replica.follow(master.port()).await?;
+        until(0, "OK - 2 of 2").await?;
+        assert!(!truth.has_failed());
+        Ok(())
+    })
+    .await;
 }

@@ -6,13 +6,22 @@
     reason = "in a test a panic is the way to fail; clippy exempts only the test functions themselves"
 )]
 
+#[cfg(feature = "drivers")]
+mod balance;
 mod cli;
+mod commands;
 mod contract;
 mod garbage;
 mod history;
 mod library;
 #[cfg(feature = "drivers")]
 mod live;
+#[cfg(feature = "drivers")]
+mod metrics;
+#[cfg(feature = "drivers")]
+mod past;
+mod prometheus;
+mod remote_write;
 mod scaffold;
 mod security;
 mod support;

@@ -27,6 +27,18 @@ pub(crate) const TREE: &str = r#"{
   "routing": { "shop": "least-lag" }
 }"#;
 
+/// Runs a test that needs a server; without it the test is skipped loudly, or fails where `CI` is set.
+#[allow(clippy::print_stderr, reason = "a skipped test must be seen")]
+pub(crate) async fn with_servers(test: impl Future<Output = anyhow::Result<()>>) {
+    match test.await {
+        Err(error) if replica_lab::program::is_missing(&error) && std::env::var_os("CI").is_none() => {
+            eprintln!("SKIPPED: {error}");
+        }
+        Err(error) => panic!("{error:?}"),
+        Ok(()) => {}
+    }
+}
+
 pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_replica-monitor"));
     // The settings of whoever runs the tests must not leak in.

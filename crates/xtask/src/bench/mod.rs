@@ -6,6 +6,7 @@ mod hostile;
 mod http;
 mod live;
 mod poll;
+mod scrape;
 mod seen;
 mod server;
 mod sse;
@@ -45,6 +46,11 @@ static BENCHES: &[Bench] = &[
         run: poll::bench,
     },
     Bench {
+        name: "scrape",
+        purpose: "a scrape of /metrics while everything changes",
+        run: scrape::bench,
+    },
+    Bench {
         name: "seen",
         purpose: "from the last write of the tree file to its being visible",
         run: seen::bench,
@@ -57,12 +63,17 @@ static BENCHES: &[Bench] = &[
     Bench {
         name: "accuracy",
         purpose: "how far the measured lag is from the truth, on real servers",
-        run: |_| {
-            run(&mut command(
-                "cargo",
-                &["bench", "-q", "-p", "replica-engine", "--bench", "accuracy"],
-            ))
-        },
+        run: |_| of_engine("accuracy"),
+    },
+    Bench {
+        name: "probes",
+        purpose: "what a look costs a server, and what one hung replica costs 199 others",
+        run: |_| of_engine("probes"),
+    },
+    Bench {
+        name: "truth",
+        purpose: "what we and the common exporters say of a lag, beside the truth",
+        run: |_| of_engine("truth"),
     },
     Bench {
         name: "history",
@@ -134,6 +145,14 @@ fn read(words: &[String]) -> Result<(String, Options)> {
         }
     }
     Ok((name, Options { secs }))
+}
+
+/// A bench that is a program of the engine's.
+fn of_engine(name: &str) -> Result<()> {
+    run(&mut command(
+        "cargo",
+        &["bench", "-q", "-p", "replica-engine", "--bench", name],
+    ))
 }
 
 /// Where the benches keep what they make.

@@ -1,0 +1,497 @@
+//! Every metric: its name, what it means, and where it is read from.
+//!
+//! To add one, write it here and put its line into [`METRICS`]; a test holds docs/METRICS.md
+//! against the table, and prints what it should be.
+
+use super::Kind;
+use super::own::Own;
+use super::text::{Samples, label};
+use crate::remote_write::Counts;
+use replica_core::observed::{Connections, DriftKind};
+use replica_core::{Link, PoolUsage, Replica, Role, Rule, Runway, State, SyncStats, Verdict};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One metric.
+pub(crate) struct Metric {
+    /// As Prometheus sees it.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// A sentence without line breaks, quotes or backslashes.
+    pub(crate) help: &'static str,
+    /// The labels of its samples.
+    pub(crate) labels: &'static [&'static str],
+    pub(super) read: Read,
+}
+
+/// Where a metric is read from.
+pub(super) enum Read {
+    Replica(fn(&Replica, &mut Samples<'_>)),
+    Rule(fn(&Rule, &mut Samples<'_>)),
+    Own(fn(&Own, &mut Samples<'_>)),
+}
+
+const REPLICA: &[&str] = &["project", "replica"];
+const LINK: &[&str] = &["project", "replica", "link"];
+const RULE: &[&str] = &["rule"];
+const NONE: &[&str] = &[];
+
+const fn replica(name: &'static str, help: &'static str, read: fn(&Replica, &mut Samples<'_>)) -> Metric {
+    Metric {
+        name,
+        kind: Kind::Gauge,
+        help,
+        labels: REPLICA,
+        read: Read::Replica(read),
+    }
+}
+
+const fn rule(name: &'static str, help: &'static str, read: fn(&Rule, &mut Samples<'_>)) -> Metric {
+    Metric {
+        name,
+        kind: Kind::Gauge,
+        help,
+        labels: RULE,
+        read: Read::Rule(read),
+    }
+}
+
+const fn own(name: &'static str, help: &'static str, read: fn(&Own, &mut Samples<'_>)) -> Metric {
+    Metric {
+        name,
+        kind: Kind::Gauge,
+        help,
+        labels: NONE,
+        read: Read::Own(read),
+    }
+}
+
+const fn counter(metric: Metric) -> Metric {
+    Metric {
+        kind: Kind::Counter,
+        ..metric
+    }
+}
+
+const fn labelled(metric: Metric, labels: &'static [&'static str]) -> Metric {
+    Metric { labels, ..metric }
+}
+
+/// Every metric, in the order of the text.
+pub(crate) static METRICS: &[Metric] = &[
+    Metric {
+        kind: Kind::Info,
+        ..labelled(
+            replica(
+                "replica_info",
+                "What a replica is declared and observed to be; always 1.",
+                info,
+            ),
+            &[
+                "project",
+                "replica",
+                "role",
+                "dialect",
+                "observed_role",
+                "version",
+            ],
+        )
+    },
+    replica(
+        "replica_lag_seconds",
+        "How old the oldest thing is that the master has and the replica does not show. Absent while unknown, frozen or without meaning.",
+        |replica, out| out.milliseconds(live_lag(replica)),
+    ),
+    replica(
+        "replica_lag_known",
+        "1 while replica_lag_seconds is told, 0 while it cannot be. Absent for masters, which have no lag.",
+        |replica, out| {
+            if !matches!(replica.lag.verdict, Verdict::NotApplicable(_)) {
+                out.flag(live_lag(replica).is_some());
+            }
+        },
+    ),
+    labelled(
+        replica(
+            "replica_lag_verdict",
+            "What the lag is worth: 1 for the verdict that holds, 0 for the others.",
+            |replica, out| out.which("verdict", &Verdict::WORDS, replica.lag.verdict.word()),
+        ),
+        &["project", "replica", "verdict"],
+    ),
+    replica(
+        "replica_lag_as_of_timestamp_seconds",
+        "The last moment at which a lag was known that is frozen since because the master cannot be reached.",
+        |replica, out| out.value(replica.lag.as_of_ms.map(|ms| ms as f64 / 1000.0)),
+    ),
+    replica(
+        "replica_lag_tolerance_seconds",
+        "The lag that the tree tolerates.",
+        |replica, out| out.milliseconds(replica.lag_tolerance_ms),
+    ),
+    labelled(
+        replica(
+            "replica_state",
+            "Whether it answers: 1 for the state that holds, 0 for the others.",
+            |replica, out| out.which("state", &State::ALL.map(State::word), replica.state.word()),
+        ),
+        &["project", "replica", "state"],
+    ),
+    replica(
+        "replica_probe_success",
+        "1 if the last look was answered, 0 if not. Absent where nobody looks.",
+        |replica, out| out.flag(looked(replica).then_some(replica.state == State::Up)),
+    ),
+    replica(
+        "replica_probe_duration_seconds",
+        "How long the last look that was answered took.",
+        |replica, out| out.value(observed(replica, |seen| seen.probe_us).map(|us| us as f64 / 1e6)),
+    ),
+    replica(
+        "replica_last_answer_timestamp_seconds",
+        "When it last answered.",
+        |replica, out| out.value(replica.last_ping_ms.map(|ms| ms as f64 / 1000.0)),
+    ),
+    replica(
+        "replica_writable",
+        "1 if it would take a write, 0 if not. Absent while unknown.",
+        |replica, out| out.flag(observed(replica, |seen| seen.writable)),
+    ),
+    replica(
+        "replica_leads",
+        "1 if it plays the master, 0 if it follows. Absent while unknown.",
+        |replica, out| out.flag(observed(replica, |seen| seen.role).map(|role| role == Role::Master)),
+    ),
+    labelled(
+        replica(
+            "replica_drift",
+            "In how many ways of a kind the server differs from its tree. Absent where nobody looks.",
+            drift,
+        ),
+        &["project", "replica", "kind"],
+    ),
+    replica(
+        "replica_missing_grants",
+        "How many things cannot be read for want of a grant. Absent where nobody looks.",
+        |replica, out| out.value(observed(replica, |seen| Some(seen.missing.len() as f64))),
+    ),
+    replica(
+        "replica_behind_bytes",
+        "Log that is still to be applied. Absent where the product counts no bytes.",
+        |replica, out| out.value(behind(replica, "bytes")),
+    ),
+    replica(
+        "replica_behind_transactions",
+        "Transactions that are still to be applied. Absent where the product counts none.",
+        |replica, out| out.value(behind(replica, "transactions")),
+    ),
+    replica(
+        "replica_clock_offset_seconds",
+        "The clock of the server minus the clock of the monitor.",
+        |replica, out| {
+            out.value(observed(replica, |seen| seen.clock_offset_ms).map(|ms| ms as f64 / 1000.0));
+        },
+    ),
+    replica(
+        "replica_connections",
+        "Connections at the server, whoever holds them.",
+        |replica, out| out.value(connections(replica, |connections| connections.used)),
+    ),
+    replica(
+        "replica_connections_max",
+        "How many connections the server allows an ordinary user.",
+        |replica, out| out.value(connections(replica, |connections| connections.max)),
+    ),
+    replica(
+        "replica_pool_idle_connections",
+        "Connections that wait in the pool of this process.",
+        |replica, out| out.value(pool(replica, |pool| pool.idle)),
+    ),
+    replica(
+        "replica_pool_borrowed_connections",
+        "Connections of the pool of this process that somebody uses.",
+        |replica, out| out.value(pool(replica, |pool| pool.borrowed)),
+    ),
+    labelled(
+        replica(
+            "replica_link_state",
+            "What a stream into a replica does; always 1.",
+            |replica, out| {
+                each_link(replica, |link, labels| {
+                    out.labelled(&format!("{labels},{}", label("state", link.state.word())), 1.0);
+                });
+            },
+        ),
+        &["project", "replica", "link", "state"],
+    ),
+    labelled(
+        replica(
+            "replica_link_delay_seconds",
+            "By how much a stream is held back on purpose.",
+            |replica, out| {
+                each_link(replica, |link, labels| {
+                    if let Some(ms) = link.delay_ms {
+                        out.labelled(labels, ms as f64 / 1000.0);
+                    }
+                });
+            },
+        ),
+        LINK,
+    ),
+    labelled(
+        replica(
+            "replica_runway_seconds",
+            "Time until a stream falls off the retained log; 0 if it has. Absent where the log is kept until read, and where nobody can tell.",
+            |replica, out| {
+                each_link(replica, |link, labels| {
+                    if let Some(seconds) = link.runway.seconds() {
+                        out.labelled(labels, seconds as f64);
+                    }
+                });
+            },
+        ),
+        LINK,
+    ),
+    labelled(
+        replica(
+            "replica_runway_known",
+            "0 where nobody can tell when a stream falls off the retained log, otherwise 1.",
+            |replica, out| {
+                each_link(replica, |link, labels| {
+                    let known = !matches!(link.runway, Runway::Unknown(_));
+                    out.labelled(labels, f64::from(u8::from(known)));
+                });
+            },
+        ),
+        LINK,
+    ),
+    Metric {
+        kind: Kind::Info,
+        ..labelled(
+            rule(
+                "replica_rule_info",
+                "What a rule is declared to be; always 1.",
+                rule_info,
+            ),
+            &["rule", "source", "target", "mode"],
+        )
+    },
+    rule(
+        "replica_rule_enabled",
+        "1 if a rule is meant to run, 0 if not.",
+        |rule, out| {
+            out.flag(rule.enabled);
+        },
+    ),
+    counter(rule(
+        "replica_rule_rows_total",
+        "Rows that a rule has written since it exists. Absent while not counted.",
+        |rule, out| out.value(stats(rule, |stats| stats.total_synced)),
+    )),
+    counter(rule(
+        "replica_rule_errors_total",
+        "Failures of a rule since it exists. Absent while not counted.",
+        |rule, out| out.value(stats(rule, |stats| stats.total_errors)),
+    )),
+    labelled(
+        rule(
+            "replica_rule_last_run_rows",
+            "Rows of the last run, by what became of them. Absent while not counted.",
+            last_run,
+        ),
+        &["rule", "what"],
+    ),
+    rule(
+        "replica_rule_last_run_duration_seconds",
+        "How long the last run took.",
+        |rule, out| out.milliseconds(rule.last_stats.as_ref().and_then(|stats| stats.duration_ms)),
+    ),
+    labelled(
+        Metric {
+            kind: Kind::Info,
+            ..own(
+                "replica_monitor_build_info",
+                "The monitor that tells all this; always 1.",
+                |_, out| {
+                    out.labelled(&label("version", env!("CARGO_PKG_VERSION")), 1.0);
+                },
+            )
+        },
+        &["version"],
+    ),
+    own(
+        "replica_monitor_source_answers",
+        "1 while the source of all this answers, 0 while what is told stands still.",
+        |own, out| out.flag(own.source_answers),
+    ),
+    own(
+        "replica_monitor_snapshot_timestamp_seconds",
+        "When something last changed.",
+        |own, out| out.value(own.changed_ms as f64 / 1000.0),
+    ),
+    own(
+        "replica_monitor_replicas",
+        "How many replicas are known.",
+        |own, out| {
+            out.value(own.replicas as f64);
+        },
+    ),
+    own(
+        "replica_monitor_problems",
+        "Problems of what the source reads.",
+        |own, out| {
+            out.value(own.problems as f64);
+        },
+    ),
+    own(
+        "replica_monitor_streams",
+        "Event streams that are open.",
+        |own, out| {
+            out.value(own.streams as f64);
+        },
+    ),
+    counter(own(
+        "replica_monitor_events_total",
+        "Events since the monitor started.",
+        |own, out| out.value(own.events as f64),
+    )),
+    counter(own(
+        "replica_monitor_streams_resynced_total",
+        "How often a listener was too slow and had to begin anew.",
+        |own, out| out.value(own.resynced as f64),
+    )),
+    counter(own(
+        "replica_monitor_remote_write_requests_total",
+        "Requests that the receiver of remote writes has taken. Absent where nothing is sent.",
+        |own, out| out.value(sent(own, |counts| &counts.delivered)),
+    )),
+    counter(own(
+        "replica_monitor_remote_write_failures_total",
+        "Tries that failed and are made again. Absent where nothing is sent.",
+        |own, out| out.value(sent(own, |counts| &counts.failed)),
+    )),
+    counter(own(
+        "replica_monitor_remote_write_dropped_total",
+        "Requests that were given up: refused for good, or the oldest beyond the bound. Absent where nothing is sent.",
+        |own, out| out.value(sent(own, |counts| &counts.given_up)),
+    )),
+    own(
+        "replica_monitor_remote_write_waiting_bytes",
+        "What waits on disk to be sent. Absent where nothing is sent.",
+        |own, out| out.value(sent(own, |counts| &counts.waiting_bytes)),
+    ),
+    counter(own(
+        "process_cpu_seconds_total",
+        "Processor time of the monitor, user and system.",
+        |own, out| out.value(own.process.as_ref().map(|process| process.cpu_seconds)),
+    )),
+    own(
+        "process_resident_memory_bytes",
+        "Resident memory of the monitor.",
+        |own, out| {
+            out.value(own.process.as_ref().map(|process| process.resident_bytes as f64));
+        },
+    ),
+    own(
+        "process_open_fds",
+        "Open files and sockets of the monitor.",
+        |own, out| {
+            out.value(own.process.as_ref().map(|process| process.open_files as f64));
+        },
+    ),
+    own(
+        "process_start_time_seconds",
+        "When the monitor started.",
+        |own, out| out.value(own.started_ms as f64 / 1000.0),
+    ),
+];
+
+/// The figure, unless it is frozen: a lag of a minute ago is no lag of now.
+fn live_lag(replica: &Replica) -> Option<u64> {
+    replica.lag.ms().filter(|_| replica.lag.as_of_ms.is_none())
+}
+
+/// Whether somebody looks at it at all.
+fn looked(replica: &Replica) -> bool {
+    replica.observed.is_some()
+}
+
+fn observed<T>(replica: &Replica, read: impl Fn(&replica_core::Observed) -> Option<T>) -> Option<T> {
+    replica.observed.as_ref().and_then(|seen| read(seen))
+}
+
+fn sent(own: &Own, read: impl Fn(&Counts) -> &AtomicU64) -> Option<f64> {
+    let counts = own.remote_write.as_ref()?;
+    Some(read(counts).load(Ordering::Relaxed) as f64)
+}
+
+fn behind(replica: &Replica, unit: &str) -> Option<f64> {
+    let behind = observed(replica, |seen| seen.behind).filter(|behind| behind.unit == unit);
+    behind.map(|behind| behind.amount as f64)
+}
+
+fn connections(replica: &Replica, read: impl Fn(&Connections) -> u32) -> Option<f64> {
+    observed(replica, |seen| seen.connections).map(|connections| f64::from(read(&connections)))
+}
+
+fn pool(replica: &Replica, read: impl Fn(&PoolUsage) -> u32) -> Option<f64> {
+    replica.pool_usage.as_ref().map(|pool| f64::from(read(pool)))
+}
+
+fn info(replica: &Replica, out: &mut Samples<'_>) {
+    let seen =
+        |read: fn(&replica_core::Observed) -> Option<String>| observed(replica, read).unwrap_or_default();
+    let labels = [
+        label("role", replica.role.word()),
+        label(
+            "dialect",
+            replica.dialect.as_ref().map_or("", |dialect| dialect.name()),
+        ),
+        label("observed_role", &seen(|seen| Some(seen.role?.word().to_owned()))),
+        label("version", &seen(|seen| Some(seen.version.as_ref()?.to_string()))),
+    ];
+    out.labelled(&labels.join(","), 1.0);
+}
+
+fn drift(replica: &Replica, out: &mut Samples<'_>) {
+    let Some(seen) = &replica.observed else { return };
+    for kind in DriftKind::ALL {
+        let count = seen.drift.iter().filter(|drift| drift.kind == kind).count();
+        out.labelled(&label("kind", kind.word()), count as f64);
+    }
+}
+
+fn each_link(replica: &Replica, mut tell: impl FnMut(&Link, &str)) {
+    let Some(seen) = &replica.observed else { return };
+    for link in &seen.links {
+        tell(link, &label("link", &link.name));
+    }
+}
+
+fn rule_info(rule: &Rule, out: &mut Samples<'_>) {
+    let labels = [
+        label("source", &rule.source),
+        label("target", &rule.target),
+        label("mode", rule.mode.word()),
+    ];
+    out.labelled(&labels.join(","), 1.0);
+}
+
+fn stats(rule: &Rule, read: impl Fn(&SyncStats) -> Option<u64>) -> Option<f64> {
+    let stats = rule.last_stats.as_ref()?;
+    read(stats).map(|count| count as f64)
+}
+
+fn last_run(rule: &Rule, out: &mut Samples<'_>) {
+    let Some(stats) = &rule.last_stats else { return };
+    let all = [
+        ("inserted", stats.inserted),
+        ("updated", stats.updated),
+        ("deleted", stats.deleted),
+        ("failed", stats.failed),
+    ];
+    for (what, count) in all {
+        if let Some(count) = count {
+            out.labelled(&label("what", what), count as f64);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Sends what `/metrics` tells to a time-series cluster, by Prometheus's remote write 1.0.
+//!
+//! The protocol: <https://prometheus.io/docs/specs/prw/remote_write_spec/>. What cannot be delivered waits on disk, within a bound, and goes out in the
+//! order in which it was made. It never delays the hub: it reads what the hub has published, at its own pace.
+
+mod message;
+mod sender;
+mod series;
+mod spool;
+
+pub use sender::RemoteWriteError;
+pub(crate) use sender::{Counts, start};
+
+use replica_core::Secret;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where to send to, and how much may wait.
+#[derive(Clone)]
+pub struct RemoteWrite {
+    /// The receiver's address, for example `https://metrics.example/api/v1/write`; a name and password in it are sent as Basic.
+    pub url: Secret<String>,
+    /// Sent as a Bearer token.
+    pub token: Option<Secret<String>>,
+    /// How often.
+    pub every: Duration,
+    /// The folder in which requests wait that could not be delivered.
+    pub spool: PathBuf,
+    /// How many bytes may wait; beyond that the oldest are given up, and counted.
+    pub spool_bytes: u64,
+    /// Labels of every series, to tell monitors apart.
+    pub labels: Vec<(String, String)>,
+}
