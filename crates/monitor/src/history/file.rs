@@ -26,7 +26,7 @@ const TABLES: &str = "
     CREATE TABLE block(id INTEGER PRIMARY KEY, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
         tick_ms INTEGER NOT NULL, levels INTEGER NOT NULL);
     CREATE TABLE head(id INTEGER PRIMARY KEY, start_ms INTEGER NOT NULL, tick_ms INTEGER NOT NULL, data BLOB NOT NULL);
-    CREATE TABLE stretch(start_ms INTEGER PRIMARY KEY, tick_ms INTEGER NOT NULL, data BLOB NOT NULL);
+    CREATE TABLE stretch(key INTEGER PRIMARY KEY, tick_ms INTEGER NOT NULL, data BLOB NOT NULL);
     CREATE TABLE event(seq INTEGER PRIMARY KEY, ts INTEGER NOT NULL, type TEXT NOT NULL, project TEXT,
         json BLOB NOT NULL);
     CREATE INDEX event_type ON event(type, seq);

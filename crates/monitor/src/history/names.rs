@@ -2,6 +2,7 @@
 
 use super::HistoryError;
 use super::cells::{Cell, KNOWN, UNKNOWN};
+use super::head::part;
 use super::sample::Said;
 use super::series::{Metric, SeriesKey, Subject, Value};
 use replica_core::lag::Reason;
@@ -68,6 +69,11 @@ impl Names {
             self.without_minutes.insert(id);
         }
         self.series.insert(key, id);
+    }
+
+    /// The parts that the series are in.
+    pub(super) fn parts(&self) -> std::ops::RangeInclusive<i64> {
+        0..=part(self.next_series.saturating_sub(1))
     }
 
     pub(super) fn has_minutes(&self, id: u32) -> bool {
