@@ -4,7 +4,7 @@
 //! are built by [`Head::apply`], so that a row read back makes the same columns.
 
 use super::HistoryError;
-use super::cells::{ABSENT, Cell, Cells, KNOWN, MOST};
+use super::cells::{ABSENT, Cell, Cells, KNOWN, MOST, sealed, unsealed};
 use super::varint::{Bytes, put, put_signed};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
@@ -161,22 +161,30 @@ impl Head {
         cells
     }
 
-    /// The whole stretch as one row, or none where nobody said anything.
-    pub(super) fn packed(&self) -> Result<Option<Vec<u8>>, HistoryError> {
-        let (mut body, mut chunk, mut before) = (Vec::new(), Vec::new(), 0);
+    /// The whole stretch in parts, each of the series whose [`part`] it is; of those where nobody said anything, none.
+    pub(super) fn packed(&self) -> Result<Vec<(i64, Vec<u8>)>, HistoryError> {
+        let mut parts: Vec<(i64, Vec<u8>)> = Vec::new();
+        let (mut chunk, mut before) = (Vec::new(), 0);
         for id in 0..self.columns.len() as u32 {
             let cells = self.cells(id);
             if cells.is_blank() {
                 continue;
             }
+            if parts.last().is_none_or(|(last, _)| *last != part(id)) {
+                parts.push((part(id), Vec::new()));
+                before = 0;
+            }
             chunk.clear();
             cells.put(&mut chunk)?;
-            put(&mut body, u64::from(id - before));
+            if let Some((_, body)) = parts.last_mut() {
+                put(body, u64::from(id - before));
+                put(body, chunk.len() as u64);
+                body.extend_from_slice(&chunk);
+            }
             before = id;
-            put(&mut body, chunk.len() as u64);
-            body.extend_from_slice(&chunk);
         }
-        Ok((!body.is_empty()).then(|| super::cells::sealed(&body)))
+        parts.iter_mut().for_each(|(_, body)| *body = sealed(body));
+        Ok(parts)
     }
 
     /// Forgets the stretch; the next one starts from nothing, so that it can be read alone.
@@ -190,7 +198,12 @@ impl Head {
     }
 }
 
-/// Walks through the series of a stretch that [`Head::packed`] made, in the order of their ids.
+/// The part of a stretch that a series is in: whoever asks for a few series reads a few parts.
+pub(super) fn part(id: u32) -> i64 {
+    i64::from(id >> 8)
+}
+
+/// Walks through the series of a part that [`Head::packed`] made, in the order of their ids.
 pub(super) struct Packed<'p> {
     bytes: Bytes<'p>,
     id: u32,
@@ -201,7 +214,7 @@ pub(super) struct Packed<'p> {
 impl<'p> Packed<'p> {
     pub(super) fn new(stored: &'p [u8]) -> Result<Self, HistoryError> {
         let mut packed = Self {
-            bytes: Bytes(super::cells::unsealed(stored)?),
+            bytes: Bytes(unsealed(stored)?),
             id: 0,
             next: None,
         };

@@ -2,11 +2,12 @@
 
 use super::HistoryError;
 use super::cells::{Cell, KNOWN, UNKNOWN};
+use super::head::part;
 use super::sample::Said;
 use super::series::{Metric, SeriesKey, Subject, Value};
 use replica_core::lag::Reason;
 use rusqlite::{Connection, Transaction, params};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Reasons are made by programs, but may hold words of servers: after so many, the rest is one.
 const MOST_REASONS: u32 = 10_000;
@@ -18,6 +19,8 @@ pub(super) struct Names {
     reasons: HashMap<Reason, u32>,
     next_series: u32,
     next_reason: u32,
+    /// By number: those whose minutes are not kept.
+    without_minutes: HashSet<u32>,
     /// Not written yet.
     new_series: Vec<(u32, SeriesKey)>,
     new_reasons: Vec<(u32, Reason)>,
@@ -28,7 +31,7 @@ impl Names {
         let mut names = Self::default();
         for (id, key) in series(connection)? {
             names.next_series = names.next_series.max(id + 1);
-            names.series.insert(key, id);
+            names.insert(id, key);
         }
         for (id, words) in reasons(connection)? {
             names.next_reason = names.next_reason.max(id + 1);
@@ -57,8 +60,24 @@ impl Names {
         let id = Some(self.next_series).filter(|id| *id < most.min(1 << 24))?;
         self.next_series += 1;
         self.new_series.push((id, key.clone()));
-        self.series.insert(key, id);
+        self.insert(id, key);
         Some(id)
+    }
+
+    fn insert(&mut self, id: u32, key: SeriesKey) {
+        if !key.metric.has_minutes() {
+            self.without_minutes.insert(id);
+        }
+        self.series.insert(key, id);
+    }
+
+    /// The parts that the series are in.
+    pub(super) fn parts(&self) -> std::ops::RangeInclusive<i64> {
+        0..=part(self.next_series.saturating_sub(1))
+    }
+
+    pub(super) fn has_minutes(&self, id: u32) -> bool {
+        !self.without_minutes.contains(&id)
     }
 
     fn cell(&mut self, value: Value) -> Cell {

@@ -107,11 +107,11 @@ fn pick(block: &Block, wanted: Level) -> Option<Level> {
     finer.chain(coarser).copied().find(|level| block.has(*level))
 }
 
-/// What the series `ids` came to from `from_ms` until before `to_ms`. Buckets begin at multiples of their width, so the first may
+/// What the series `ids`, each with whether its minutes are kept, came to from `from_ms` until before `to_ms`. Buckets begin at multiples of their width, so the first may
 /// begin before the range, and the last end after it.
 pub(super) fn query(
     connection: &Connection,
-    ids: &[Option<u32>],
+    ids: &[Option<(u32, bool)>],
     (from_ms, to_ms): (i64, i64),
     buckets: usize,
 ) -> Result<Vec<Columns>, HistoryError> {
@@ -121,24 +121,29 @@ pub(super) fn query(
     let end_ms = grid.from + grid.width * grid.count as i64;
     let blocks = overlapping(connection, grid.from, end_ms)?;
     grid.rows = vec![vec![Entry::default(); grid.count]; ids.len()];
-    let mut order: Vec<(u32, usize)> = ids
-        .iter()
-        .enumerate()
-        .filter_map(|(place, id)| id.map(|id| (id, place)))
-        .collect();
-    order.sort_unstable();
+    let order = |minutes: bool| {
+        let found = ids.iter().enumerate();
+        let found = found.filter_map(|(place, id)| id.map(|(id, has)| (id, place, has)));
+        let mut order: Vec<(u32, usize)> = found
+            .filter(|(_, _, has)| *has == minutes)
+            .map(|(id, place, _)| (id, place))
+            .collect();
+        order.sort_unstable();
+        order
+    };
     let level = level_for(grid.width);
-    for block in blocks {
-        if let Some(level) = pick(&block, level) {
-            match order.len() < MANY {
-                true => by_series(connection, block, level, &order, &mut grid)?,
-                false => end_to_end(connection, block, level, &order, &mut grid)?,
+    // Those without minutes are read from what is finer.
+    for (order, level) in [(order(true), level), (order(false), level.min(Level::TenSeconds))] {
+        for block in &blocks {
+            if let Some(level) = pick(block, level).filter(|_| !order.is_empty()) {
+                match order.len() < MANY {
+                    true => by_series(connection, *block, level, &order, &mut grid)?,
+                    false => end_to_end(connection, *block, level, &order, &mut grid)?,
+                }
             }
         }
-    }
-    for stretch in stretches {
-        let (start_ms, tick) = (stretch.start_ms, stretch.tick_ms);
-        if start_ms < end_ms {
+        for stretch in stretches.iter().filter(|stretch| stretch.start_ms < end_ms) {
+            let (start_ms, tick) = (stretch.start_ms, stretch.tick_ms);
             stretch.each(&order, |place, cells| grid.cells(place, cells, start_ms, tick))?;
         }
     }

@@ -67,10 +67,8 @@ impl Reader {
         buckets: usize,
     ) -> Result<Vec<Columns>, HistoryError> {
         let still = self.still()?;
-        let ids = series
-            .iter()
-            .map(|key| self.id(key))
-            .collect::<Result<Vec<_>, _>>()?;
+        let id = |key: &SeriesKey| Ok(self.id(key)?.map(|id| (id, key.metric.has_minutes())));
+        let ids = series.iter().map(id).collect::<Result<Vec<_>, HistoryError>>()?;
         query::query(&still, &ids, (from_ms, to_ms), buckets)
     }
 

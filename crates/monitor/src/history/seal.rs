@@ -7,33 +7,55 @@ use super::HistoryError;
 use super::cells::{Cells, sealed, unsealed};
 use super::head::Packed;
 use super::level::{Entries, Level};
+use super::names::Names;
+use super::open_end;
 use super::store::STRETCH;
 use super::varint::Bytes;
 use rusqlite::{Transaction, params};
 
 /// Makes a block of all stretches there are; the first tick of the block is at `start_ms`.
-pub(super) fn seal(tx: &Transaction<'_>, start_ms: i64, tick: i64, end_ms: i64) -> Result<(), HistoryError> {
-    let stored: Vec<(i64, Vec<u8>)> = {
-        let mut statement = tx.prepare_cached("SELECT start_ms, data FROM stretch ORDER BY start_ms")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect::<Result<_, _>>()?
-    };
-    let mut stretches = Vec::new();
-    for (at_ms, data) in &stored {
-        let offset = u32::try_from((at_ms - start_ms) / tick);
-        let offset = offset.map_err(|_| HistoryError::Damaged("a stretch outside of its block"))?;
-        stretches.push((offset, Packed::new(data)?));
-    }
+pub(super) fn seal(
+    tx: &Transaction<'_>,
+    names: &Names,
+    start_ms: i64,
+    tick: i64,
+    end_ms: i64,
+) -> Result<(), HistoryError> {
+    let stretches = open_end::away(tx)?;
     let block: i64 = tx.query_row("SELECT coalesce(max(id), 0) + 1 FROM block", [], |row| row.get(0))?;
-    let end_ms = end_ms.min(
-        stored
-            .last()
-            .map_or(start_ms, |(at_ms, _)| at_ms + STRETCH * tick),
-    );
+    let stored_ms = stretches
+        .last()
+        .map_or(start_ms, |last| last.start_ms() + STRETCH * tick);
+    let end_ms = end_ms.min(stored_ms);
     let levels = Level::Raw.bit() | Level::Minute.bit();
     let mut insert =
         tx.prepare_cached("INSERT INTO block(id, start_ms, end_ms, tick_ms, levels) VALUES(?, ?, ?, ?, ?)")?;
     insert.execute(params![block, start_ms, end_ms, tick, levels])?;
+    for part in names.parts() {
+        let mut stored = Vec::new();
+        for stretch in &stretches {
+            let offset = u32::try_from((stretch.start_ms() - start_ms) / tick);
+            let offset = offset.map_err(|_| HistoryError::Damaged("a stretch outside of its block"))?;
+            stored.extend(stretch.part(tx, part)?.map(|data| (offset, data)));
+        }
+        seal_part(tx, names, &stored, block, (start_ms, tick))?;
+    }
+    tx.execute("DELETE FROM stretch", [])?;
+    Ok(())
+}
+
+/// Joins the stretches of each series of a part; each comes with its first tick.
+fn seal_part(
+    tx: &Transaction<'_>,
+    names: &Names,
+    stored: &[(u32, Vec<u8>)],
+    block: i64,
+    (start_ms, tick): (i64, i64),
+) -> Result<(), HistoryError> {
+    let packed = stored
+        .iter()
+        .map(|(offset, data)| Ok((*offset, Packed::new(data)?)));
+    let mut stretches = packed.collect::<Result<Vec<_>, HistoryError>>()?;
     while let Some(id) = stretches.iter().filter_map(|(_, packed)| packed.next_id()).min() {
         let mut cells = Cells::default();
         for (offset, packed) in &mut stretches {
@@ -46,14 +68,11 @@ pub(super) fn seal(tx: &Transaction<'_>, start_ms: i64, tick: i64, end_ms: i64) 
         let mut body = Vec::new();
         cells.put(&mut body)?;
         put(tx, Level::Raw, key, &body)?;
-        put_entries(
-            tx,
-            Level::Minute,
-            key,
-            &Entries::of(&cells, tick, start_ms, Level::Minute.width_ms(tick)),
-        )?;
+        if names.has_minutes(id) {
+            let minutes = Entries::of(&cells, tick, start_ms, Level::Minute.width_ms(tick));
+            put_entries(tx, Level::Minute, key, &minutes)?;
+        }
     }
-    tx.execute("DELETE FROM stretch", [])?;
     Ok(())
 }
 

@@ -114,6 +114,19 @@ impl Metric {
         Self::ALL.iter().copied().find(|metric| metric.word() == word)
     }
 
+    /// Whether its minutes are kept beside its samples. Times and numbers are read one by one; nobody asks for their mean.
+    pub(super) fn has_minutes(self) -> bool {
+        !matches!(
+            self,
+            Self::Seq
+                | Self::PublishedMs
+                | Self::LateMs
+                | Self::StalledSinceMs
+                | Self::LagAsOfMs
+                | Self::PingAgoMs
+        )
+    }
+
     pub(super) fn code(self) -> i64 {
         self as i64
     }

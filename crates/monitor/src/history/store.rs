@@ -8,12 +8,12 @@ use super::keyframe::Keyframes;
 use super::names::Names;
 use super::sample::{Moment, Said, figures};
 use super::settings::{Settings, ms};
-use super::{HistoryError, Notice, event, file, retain, seal};
+use super::{HistoryError, Notice, event, file, open_end, retain, seal};
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use std::path::Path;
 
-/// Ticks of a stretch, which is packed in memory and put away as one row.
+/// Ticks of a stretch, which is packed in memory and put away in a few rows.
 pub(super) const STRETCH: i64 = 150;
 /// Ticks of a block, which is put away as one chunk a series. Longer ones pack better; shorter ones keep less in the open end.
 pub(super) const BLOCK: i64 = 7200;
@@ -65,9 +65,8 @@ impl Store {
     fn load(connection: Connection, settings: Settings) -> Result<Self, HistoryError> {
         let last = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
         let sealed = last("SELECT max(end_ms) FROM block")?;
-        let stretched = last(&format!(
-            "SELECT max(start_ms + {STRETCH} * tick_ms) FROM stretch"
-        ))?;
+        let away = open_end::away(&connection)?;
+        let stretched = away.last().map(|last| last.start_ms() + STRETCH * last.tick_ms);
         let mut store = Self {
             names: Names::load(&connection)?,
             tick: settings.tick_ms(),
@@ -108,12 +107,9 @@ impl Store {
     /// What was sampled with another tick is put away as a block of its own.
     fn change_tick(&mut self) -> Result<(), HistoryError> {
         let tick = self.settings.tick_ms();
-        let other = "SELECT tick_ms FROM stretch WHERE tick_ms <> ?1 LIMIT 1";
-        let found: Option<i64> = self
-            .connection
-            .query_row(other, [tick], |row| row.get(0))
-            .optional()?;
-        if let Some(other) = found.or(Some(self.tick)).filter(|other| *other != tick) {
+        let away = open_end::away(&self.connection)?;
+        let before = away.last().map_or(self.tick, |last| last.tick_ms);
+        if let Some(other) = Some(before).filter(|before| *before != tick) {
             self.tick = other;
             self.roll(None)?;
         }
@@ -187,17 +183,19 @@ impl Store {
         let block = |stretch: i64| stretch.div_euclid(BLOCK);
         let tx = self.connection.transaction()?;
         write_beside(&tx, &self.names, &self.keyframes, &self.events)?;
-        if let (Some(packed), Some(open)) = (packed, self.open) {
-            let mut insert =
-                tx.prepare_cached("INSERT INTO stretch(start_ms, tick_ms, data) VALUES(?, ?, ?)")?;
-            insert.execute(params![open * self.tick, self.tick, packed])?;
+        for (part, data) in packed {
+            let mut insert = tx.prepare_cached("INSERT INTO stretch(key, tick_ms, data) VALUES(?, ?, ?)")?;
+            let key = open_end::key(self.open.unwrap_or_default() / STRETCH, part);
+            insert.execute(params![key, self.tick, data])?;
         }
         tx.execute("DELETE FROM head", [])?;
-        let last: Option<i64> = tx.query_row("SELECT max(start_ms) FROM stretch", [], |row| row.get(0))?;
-        let last = last.map(|start_ms| block(start_ms / self.tick));
+        let last = open_end::away(&tx)?
+            .last()
+            .map(|last| block(last.start_ms() / self.tick));
         let full = last.filter(|last| next.map(block) != Some(*last));
         if let Some(full) = full {
-            seal::seal(&tx, full * BLOCK * self.tick, self.tick, self.end_ms)?;
+            let start_ms = full * BLOCK * self.tick;
+            seal::seal(&tx, &self.names, start_ms, self.tick, self.end_ms)?;
         }
         tx.commit()?;
         self.head.clear();

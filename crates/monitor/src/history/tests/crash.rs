@@ -26,7 +26,7 @@ fn after_a_kill_at_any_point_everything_flushed_is_there_once() {
         }
         // Every step of its own is tried: a stretch put away, a block put away, and all between.
         let (stretch, block) = (tick % 150 < 2, tick % BLOCK < 3 || tick % BLOCK > BLOCK - 3);
-        if !(dice.roll(150) == 0 || stretch && dice.roll(4) == 0 || block) {
+        if !(dice.roll(70) == 0 || stretch && dice.roll(4) == 0 || block) {
             continue;
         }
         kills += 1;

@@ -62,7 +62,13 @@ impl Fleet {
                 3..=6 => Value::Known(7),
                 _ => Value::Known(self.dice.roll(1000) as i64 - 100),
             };
-            said.push((lag(name), value));
+            // One series whose minutes are not kept.
+            let metric = if name == "c" {
+                Metric::PingAgoMs
+            } else {
+                Metric::LagMs
+            };
+            said.push((SeriesKey::replica("shop", name, metric), value));
         }
         for (key, value) in &said {
             self.expected

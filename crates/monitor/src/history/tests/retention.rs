@@ -63,8 +63,8 @@ fn samples_that_are_too_old_become_tiers_and_then_nothing() {
     let key = fleet.expected.keys().next().unwrap();
     for (from, buckets, width) in [
         (BEGIN, 720, 600_000),
-        (BEGIN + BLOCK_MS, 720, 20_000),
-        (BEGIN + BLOCK_MS + BLOCK_MS / 2, 700, 20_000),
+        (BEGIN + BLOCK_MS, 720, 40_000),
+        (BEGIN + BLOCK_MS + BLOCK_MS / 2, 700, 40_000),
     ] {
         let to = BEGIN + 3 * BLOCK_MS;
         let columns = &reader
