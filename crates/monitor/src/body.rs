@@ -26,17 +26,17 @@ pub(crate) enum Encoding {
 impl Encoding {
     /// The best one that an `accept-encoding` header allows.
     pub(crate) fn of(accept: &str) -> Self {
-        let allowed = |name: &str| {
-            accept.split(',').any(|part| {
-                let mut words = part.split(';').map(str::trim);
-                let named = words.next().is_some_and(|word| word.eq_ignore_ascii_case(name));
-                named && !words.any(|word| matches!(word, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-            })
-        };
-        match (allowed("br"), allowed("gzip")) {
-            (true, _) => Self::Brotli,
-            (_, true) => Self::Gzip,
-            _ => Self::Identity,
+        match allows(accept, "br") {
+            true => Self::Brotli,
+            false => Self::gzip_at_best(accept),
+        }
+    }
+
+    /// The best one that is not Brotli.
+    pub(crate) fn gzip_at_best(accept: &str) -> Self {
+        match allows(accept, "gzip") {
+            true => Self::Gzip,
+            false => Self::Identity,
         }
     }
 
@@ -48,6 +48,16 @@ impl Encoding {
             Self::Brotli => Some("br"),
         }
     }
+}
+
+fn allows(accept: &str, encoding: &str) -> bool {
+    accept.split(',').any(|part| {
+        let mut words = part.split(';').map(str::trim);
+        let named = words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case(encoding));
+        named && !words.any(|word| matches!(word, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
 }
 
 /// The body.
@@ -141,6 +151,8 @@ mod tests {
         assert_eq!(Encoding::of(""), Encoding::Identity);
         assert_eq!(Encoding::of("gzip, deflate, br"), Encoding::Brotli);
         assert_eq!(Encoding::of("gzip;q=1.0, br;q=0"), Encoding::Gzip);
+        assert_eq!(Encoding::gzip_at_best("gzip, deflate, br"), Encoding::Gzip);
+        assert_eq!(Encoding::gzip_at_best("br"), Encoding::Identity);
         assert_eq!(Encoding::of("GZIP"), Encoding::Gzip);
         assert_eq!(Encoding::of("xgzip, *;q=0"), Encoding::Identity);
     }

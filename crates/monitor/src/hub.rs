@@ -5,23 +5,20 @@
 
 use crate::activity::{Activity, Recorded};
 use crate::balance::Lately;
-use crate::body::Body;
 use crate::clock::now_ms;
 use crate::history::History;
 use crate::live::Live;
-use crate::metrics::{self, Format};
+use crate::published::Published;
 use crate::stream_log::{Batch, StreamLog};
-use crate::wire::{EventJson, ReplicasJson, RoutingJson, RulesJson, SnapshotInfo};
+use crate::wire::EventJson;
 use replica_core::{Event, EventKind, Lag, Name, ReplicaKey, Snapshot, Source, State, diff};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 /// How many inputs may wait; an application that tells more is refused.
 const INBOX: usize = 1024;
-/// How many snapshots of the last period are kept.
-const LATELY: usize = 16;
 /// A source that has not answered for this many poll periods is called stalled.
 const STALLED_PERIODS: u32 = 3;
 /// How long each stream may be silent before it says that it is alive: the public one often enough for proxies, the page's often
@@ -49,116 +46,6 @@ impl std::fmt::Display for Busy {
 
 impl std::error::Error for Busy {}
 
-/// What is known at one instant, and every body rendered from it, each at most once.
-pub(crate) struct Published {
-    pub(crate) seq: u64,
-    pub(crate) at_ms: i64,
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) poll: Duration,
-    /// Since when the source has not answered.
-    pub(crate) stalled_since: Option<i64>,
-    /// Whether the source has answered at least once.
-    pub(crate) ready: bool,
-    /// The last events, oldest first.
-    pub(crate) recent: Vec<Recorded>,
-    /// The snapshots of the last poll period, this one included, with the moment until which each was the newest.
-    lately: Vec<(Arc<Snapshot>, Instant)>,
-    /// How many events there were so far.
-    pub(crate) events: u64,
-    bodies: Bodies,
-}
-
-#[derive(Clone, Default)]
-struct Bodies {
-    replicas: Arc<OnceLock<Body>>,
-    rules: Arc<OnceLock<Body>>,
-    routing: Arc<OnceLock<Body>>,
-    snapshot: Arc<OnceLock<Body>>,
-    events: Arc<OnceLock<Body>>,
-    metrics: Arc<[OnceLock<Body>; 2]>,
-}
-
-impl Published {
-    pub(crate) fn replicas(&self) -> &Body {
-        self.bodies
-            .replicas
-            .get_or_init(|| Body::json(&ReplicasJson(&self.snapshot)))
-    }
-
-    pub(crate) fn rules(&self) -> &Body {
-        self.bodies
-            .rules
-            .get_or_init(|| Body::json(&RulesJson(&self.snapshot)))
-    }
-
-    pub(crate) fn routing(&self) -> &Body {
-        self.bodies
-            .routing
-            .get_or_init(|| Body::json(&RoutingJson(&self.snapshot)))
-    }
-
-    pub(crate) fn events(&self) -> &Body {
-        self.bodies.events.get_or_init(|| {
-            let events: Vec<&[u8]> = self.recent.iter().map(|event| &event.json[..]).collect();
-            Body::new([&b"["[..], &events.join(&b","[..]), b"]"].concat().into())
-        })
-    }
-
-    /// What follows from the snapshot, for whoever scrapes.
-    pub(crate) fn metrics(&self, format: Format) -> &Body {
-        let [plain, open] = &*self.bodies.metrics;
-        let body = match format {
-            Format::Plain => plain,
-            Format::Open => open,
-        };
-        body.get_or_init(|| Body::new(metrics::of_snapshot(&self.snapshot, format).into()))
-    }
-
-    /// Notes that a new snapshot is there, and forgets those that were replaced more than a period ago.
-    fn remember(&mut self, period: Duration) {
-        let now = Instant::now();
-        if let Some((_, until)) = self.lately.last_mut() {
-            *until = now;
-        }
-        self.lately
-            .retain(|(_, until)| now.duration_since(*until) < period);
-        // A source that calls all the time is remembered for less than a period.
-        let excess = (self.lately.len() + 1).saturating_sub(LATELY);
-        self.lately.drain(..excess);
-        self.lately.push((Arc::clone(&self.snapshot), now));
-    }
-
-    /// What whoever sends traffic may rely on.
-    pub(crate) fn lately(&self) -> Lately {
-        let now = Instant::now();
-        let newest = self.lately.len().saturating_sub(1);
-        let kept = self.lately.iter().enumerate();
-        let kept =
-            kept.filter(|(place, (_, until))| *place == newest || now.duration_since(*until) < self.poll);
-        let snapshots = kept.map(|(_, (snapshot, _))| Arc::clone(snapshot)).collect();
-        Lately::new(snapshots, !self.ready || self.stalled_since.is_some())
-    }
-
-    /// When something last changed, in milliseconds since 1970.
-    pub(crate) fn changed_ms(&self) -> i64 {
-        self.at_ms
-    }
-
-    pub(crate) fn whole(&self) -> &Body {
-        self.bodies.snapshot.get_or_init(|| {
-            let poll_ms = u64::try_from(self.poll.as_millis()).unwrap_or(u64::MAX);
-            let (seq, since) = (self.seq, self.stalled_since);
-            Body::json(&SnapshotInfo::new(
-                &self.snapshot,
-                seq,
-                self.at_ms,
-                poll_ms,
-                since,
-            ))
-        })
-    }
-}
-
 /// The hub, as its users hold it.
 #[derive(Clone)]
 pub(crate) struct Hub {
@@ -183,18 +70,7 @@ impl Hub {
         // Starting at the clock, a number from before a restart is never mistaken for one of this run.
         let seq = u64::try_from(now_ms()).unwrap_or_default() * 1000;
         let log = Arc::new(StreamLog::new(seq));
-        let empty = Published {
-            seq,
-            at_ms: now_ms(),
-            snapshot: Arc::new(Snapshot::named("nothing yet")),
-            poll,
-            stalled_since: None,
-            ready: false,
-            recent: Vec::new(),
-            lately: Vec::new(),
-            events: 0,
-            bodies: Bodies::default(),
-        };
+        let empty = Published::nothing_yet(seq, poll);
         let live = Arc::new(StreamLog::new(seq));
         let deltas = Live::new(Arc::clone(&live), Arc::clone(&empty.snapshot));
         let (publish, published) = watch::channel(Arc::new(empty));
@@ -366,17 +242,7 @@ impl Loop {
             let message = "the source did not answer".to_owned();
             events.push(Event::new(now, EventKind::ProblemCleared { message }));
         }
-        let mut bodies = Bodies::default();
-        if old.ready && old.snapshot.rules == new.rules {
-            bodies.rules = Arc::clone(&old.bodies.rules);
-        }
-        self.publish(&events, |next| {
-            next.snapshot = new;
-            next.stalled_since = None;
-            next.remember(old.poll);
-            next.ready = true;
-            next.bodies = bodies;
-        });
+        self.publish(&events, |next| next.show(new));
     }
 
     /// The source failed or is silent: everything stays as it was, and that is said once.
@@ -393,10 +259,7 @@ impl Loop {
                 context: Some("source".to_owned()),
             },
         );
-        self.publish(&[event], |next| {
-            next.stalled_since = Some(next.at_ms);
-            next.bodies.snapshot = Arc::default();
-        });
+        self.publish(&[event], |next| next.stalled_since = Some(next.at_ms));
     }
 
     fn told(&mut self, events: Vec<Event>) {
@@ -426,23 +289,7 @@ impl Loop {
         if let Some(history) = self.history.as_ref().filter(|_| !kept.is_empty()) {
             history.record_events(kept);
         }
-        let mut next = Published {
-            // A change without an event takes a number too, so that a number names one state.
-            seq: old.seq + (events.len() as u64).max(1),
-            at_ms: now_ms(),
-            snapshot: Arc::clone(&old.snapshot),
-            poll: self.poll,
-            stalled_since: old.stalled_since,
-            ready: old.ready,
-            recent: self.activity.all(),
-            lately: old.lately.clone(),
-            events: old.events + events.len() as u64,
-            bodies: Bodies {
-                events: Arc::default(),
-                snapshot: Arc::default(),
-                ..old.bodies.clone()
-            },
-        };
+        let mut next = old.next(events.len(), self.activity.all());
         change(&mut next);
         self.deltas.changed();
         self.log.append(batch);

@@ -52,6 +52,8 @@ pub mod history;
 mod hub;
 mod live;
 mod metrics;
+mod outbound;
+mod published;
 mod remote_write;
 mod server;
 mod source;

@@ -4,15 +4,15 @@
 
 use super::Failure;
 use super::settings::{Environment, secret, secret_in};
+use crate::outbound;
 use clap::Args;
 use replica_core::Secret;
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{StatusCode, Uri};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, PemItem, parse_pem};
 use ureq::{Agent, Body};
 
 /// For connecting, and for each wait for bytes.
@@ -82,16 +82,14 @@ impl Remote {
                     .into(),
             ));
         }
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
+        let mut config = outbound::client()
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .user_agent(concat!("replica-monitor/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(PATIENCE))
             .timeout_resolve(Some(PATIENCE))
             .timeout_recv_response(Some(PATIENCE));
-        if base.starts_with("https:") {
-            config = config.tls_config(self.tls()?);
+        if let Some(file) = &self.ca_file {
+            config = config.tls_config(outbound::trusting(authorities(file)?));
         }
         if is_this_machine(&host) {
             // A proxy for the world outside cannot reach it.
@@ -102,19 +100,6 @@ impl Remote {
             base,
             bearer,
         })
-    }
-
-    fn tls(&self) -> Result<TlsConfig, Failure> {
-        let roots: Vec<Certificate<'static>> = match &self.ca_file {
-            Some(file) => authorities(file)?,
-            None => rustls_native_certs::load_native_certs()
-                .certs
-                .iter()
-                .map(|certificate| Certificate::from_der(certificate).to_owned())
-                .collect(),
-        };
-        let roots = RootCerts::Specific(Arc::new(roots));
-        Ok(TlsConfig::builder().root_certs(roots).build())
     }
 }
 

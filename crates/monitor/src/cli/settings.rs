@@ -224,9 +224,11 @@ impl Flags {
     fn history(&self, base: &Path, env: &Environment, live: bool) -> Option<PathBuf> {
         let named = self.history.clone();
         let named = named.or_else(|| env.get("MONITOR_HISTORY").map(PathBuf::from));
-        let usual = || live.then(|| self.state_dir(base, env).join("history.db"));
-        let file = named.map(|file| base.join(file)).or_else(usual);
-        file.filter(|file| file.file_name() != Some("off".as_ref()))
+        match named {
+            Some(off) if off.as_os_str() == "off" => None,
+            Some(file) => Some(base.join(file)),
+            None => live.then(|| self.state_dir(base, env).join("history.db")),
+        }
     }
 
     /// A token on the command line or in a file wins over the environment's.

@@ -36,6 +36,23 @@ impl Default for EventQuery {
     }
 }
 
+impl EventQuery {
+    /// Whether this event, as it was served, is looked for; the limit aside.
+    pub fn admits(&self, json: &[u8]) -> bool {
+        let Ok(event) = serde_json::from_slice::<Fields>(json) else {
+            return false;
+        };
+        let is = |wanted: &Option<String>, told: Option<&str>| wanted.is_none() || wanted.as_deref() == told;
+        is(&self.kind, Some(&event.kind))
+            && is(&self.project, event.project.as_ref().and_then(Value::as_str))
+            && self
+                .before
+                .is_none_or(|before| u64::try_from(event.seq).is_ok_and(|seq| seq < before))
+            && self.from_ms.is_none_or(|from| event.ts >= from)
+            && self.until_ms.is_none_or(|until| event.ts < until)
+    }
+}
+
 /// An event that was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptEvent {

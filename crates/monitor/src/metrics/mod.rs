@@ -5,6 +5,7 @@
 
 mod names;
 mod own;
+mod read;
 mod text;
 
 pub(crate) use names::METRICS;

@@ -5,11 +5,12 @@
 
 use super::Kind;
 use super::own::Own;
+use super::read::{
+    answered, behind, connections, drift, each_link, info, last_run, live_lag, observed, pool, rule_info,
+    sent, stats,
+};
 use super::text::{Samples, label};
-use crate::remote_write::Counts;
-use replica_core::observed::{Connections, DriftKind};
-use replica_core::{Link, PoolUsage, Replica, Role, Rule, Runway, State, SyncStats, Verdict};
-use std::sync::atomic::{AtomicU64, Ordering};
+use replica_core::{Replica, Role, Rule, Runway, State, Verdict};
 
 /// One metric.
 pub(crate) struct Metric {
@@ -139,7 +140,7 @@ pub(crate) static METRICS: &[Metric] = &[
     replica(
         "replica_probe_success",
         "1 if the last look was answered, 0 if not. Absent where nobody looks.",
-        |replica, out| out.flag(looked(replica).then_some(replica.state == State::Up)),
+        |replica, out| out.flag(answered(replica)),
     ),
     replica(
         "replica_probe_duration_seconds",
@@ -404,94 +405,3 @@ pub(crate) static METRICS: &[Metric] = &[
         |own, out| out.value(own.started_ms as f64 / 1000.0),
     ),
 ];
-
-/// The figure, unless it is frozen: a lag of a minute ago is no lag of now.
-fn live_lag(replica: &Replica) -> Option<u64> {
-    replica.lag.ms().filter(|_| replica.lag.as_of_ms.is_none())
-}
-
-/// Whether somebody looks at it at all.
-fn looked(replica: &Replica) -> bool {
-    replica.observed.is_some()
-}
-
-fn observed<T>(replica: &Replica, read: impl Fn(&replica_core::Observed) -> Option<T>) -> Option<T> {
-    replica.observed.as_ref().and_then(|seen| read(seen))
-}
-
-fn sent(own: &Own, read: impl Fn(&Counts) -> &AtomicU64) -> Option<f64> {
-    let counts = own.remote_write.as_ref()?;
-    Some(read(counts).load(Ordering::Relaxed) as f64)
-}
-
-fn behind(replica: &Replica, unit: &str) -> Option<f64> {
-    let behind = observed(replica, |seen| seen.behind).filter(|behind| behind.unit == unit);
-    behind.map(|behind| behind.amount as f64)
-}
-
-fn connections(replica: &Replica, read: impl Fn(&Connections) -> u32) -> Option<f64> {
-    observed(replica, |seen| seen.connections).map(|connections| f64::from(read(&connections)))
-}
-
-fn pool(replica: &Replica, read: impl Fn(&PoolUsage) -> u32) -> Option<f64> {
-    replica.pool_usage.as_ref().map(|pool| f64::from(read(pool)))
-}
-
-fn info(replica: &Replica, out: &mut Samples<'_>) {
-    let seen =
-        |read: fn(&replica_core::Observed) -> Option<String>| observed(replica, read).unwrap_or_default();
-    let labels = [
-        label("role", replica.role.word()),
-        label(
-            "dialect",
-            replica.dialect.as_ref().map_or("", |dialect| dialect.name()),
-        ),
-        label("observed_role", &seen(|seen| Some(seen.role?.word().to_owned()))),
-        label("version", &seen(|seen| Some(seen.version.as_ref()?.to_string()))),
-    ];
-    out.labelled(&labels.join(","), 1.0);
-}
-
-fn drift(replica: &Replica, out: &mut Samples<'_>) {
-    let Some(seen) = &replica.observed else { return };
-    for kind in DriftKind::ALL {
-        let count = seen.drift.iter().filter(|drift| drift.kind == kind).count();
-        out.labelled(&label("kind", kind.word()), count as f64);
-    }
-}
-
-fn each_link(replica: &Replica, mut tell: impl FnMut(&Link, &str)) {
-    let Some(seen) = &replica.observed else { return };
-    for link in &seen.links {
-        tell(link, &label("link", &link.name));
-    }
-}
-
-fn rule_info(rule: &Rule, out: &mut Samples<'_>) {
-    let labels = [
-        label("source", &rule.source),
-        label("target", &rule.target),
-        label("mode", rule.mode.word()),
-    ];
-    out.labelled(&labels.join(","), 1.0);
-}
-
-fn stats(rule: &Rule, read: impl Fn(&SyncStats) -> Option<u64>) -> Option<f64> {
-    let stats = rule.last_stats.as_ref()?;
-    read(stats).map(|count| count as f64)
-}
-
-fn last_run(rule: &Rule, out: &mut Samples<'_>) {
-    let Some(stats) = &rule.last_stats else { return };
-    let all = [
-        ("inserted", stats.inserted),
-        ("updated", stats.updated),
-        ("deleted", stats.deleted),
-        ("failed", stats.failed),
-    ];
-    for (what, count) in all {
-        if let Some(count) = count {
-            out.labelled(&label("what", what), count as f64);
-        }
-    }
-}

@@ -51,6 +51,25 @@ fn unknown_is_absent_and_never_zero() {
 }
 
 #[test]
+fn a_refusal_is_no_answer() {
+    let mut replica = Replica::new("r", Role::Slave);
+    let success = |replica: &Replica| {
+        let lines = lines(&one(replica.clone()), "replica_probe_success");
+        lines.first().and_then(|line| line.chars().last())
+    };
+    replica.state = State::Up;
+    replica.observed = Some(Arc::new(Observed::default()));
+    assert_eq!(success(&replica), Some('1'));
+    replica.observed = Some(Arc::new(Observed {
+        reason: Some("too many connections".into()),
+        ..Observed::default()
+    }));
+    assert_eq!(success(&replica), Some('0'), "it is up, and turned us away");
+    replica.state = State::Unknown;
+    assert_eq!(success(&replica), None);
+}
+
+#[test]
 fn of_several_words_one_holds() {
     let mut replica = Replica::new("r", Role::Slave);
     replica.state = State::Up;

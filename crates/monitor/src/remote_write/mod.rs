@@ -3,6 +3,7 @@
 //! The protocol: <https://prometheus.io/docs/specs/prw/remote_write_spec/>. What cannot be delivered waits on disk, within a bound, and goes out in the
 //! order in which it was made. It never delays the hub: it reads what the hub has published, at its own pace.
 
+mod address;
 mod message;
 mod sender;
 mod series;
@@ -18,9 +19,9 @@ use std::time::Duration;
 /// Where to send to, and how much may wait.
 #[derive(Clone)]
 pub struct RemoteWrite {
-    /// The receiver's address, for example `https://metrics.example/api/v1/write`; a name and password in it are sent as Basic.
+    /// The receiver's address, for example `https://metrics.example/api/v1/write`; a name and password in it, percent-encoded, are sent as Basic.
     pub url: Secret<String>,
-    /// Sent as a Bearer token.
+    /// Sent as a Bearer token, rather than a name and password.
     pub token: Option<Secret<String>>,
     /// How often.
     pub every: Duration,

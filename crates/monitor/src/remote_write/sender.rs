@@ -1,9 +1,11 @@
 //! The two threads: one puts a request into the spool at every turn, the other delivers the oldest, again and again if need be.
 
 use super::RemoteWrite;
+use super::address::Address;
 use super::series::Teller;
 use super::spool::Spool;
 use crate::clock::now_ms;
+use crate::outbound;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -18,6 +20,9 @@ use ureq::http::StatusCode;
 const DEADLINE: Duration = Duration::from_secs(20);
 /// Between two tries, at first and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Nobody wakes the threads to stop, so they look up that often.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Why nothing will be sent.
 #[derive(Debug)]
@@ -51,8 +56,8 @@ pub(crate) struct Counts {
 struct Shared {
     settings: RemoteWrite,
     spool: Mutex<Spool>,
-    /// Something was put into the spool, or it is time to stop.
-    news: Condvar,
+    /// Something was put into the spool.
+    filled: Condvar,
     counts: Arc<Counts>,
     stopped: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -62,17 +67,26 @@ impl Shared {
         self.spool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for news, or that long; whether it is time to stop.
+    /// Waits that long; whether it is time to stop.
     fn rest(&self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
-        // Nobody wakes it to stop, so it looks up now and then.
         while !(self.stopped)() && Instant::now() < until {
-            let left = until
-                .saturating_duration_since(Instant::now())
-                .min(Duration::from_millis(100));
-            drop(self.news.wait_timeout(self.spool(), left));
+            thread::park_timeout(until.saturating_duration_since(Instant::now()).min(GLANCE));
         }
         (self.stopped)()
+    }
+
+    /// Waits until a request is there, which is the oldest; none when it is time to stop.
+    fn wait(&self) -> Option<(u64, Vec<u8>)> {
+        let mut spool = self.spool();
+        while !(self.stopped)() {
+            if let Some(oldest) = spool.oldest() {
+                return Some(oldest);
+            }
+            let waited = self.filled.wait_timeout(spool, GLANCE);
+            spool = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        None
     }
 }
 
@@ -82,29 +96,21 @@ pub(crate) fn start(
     text: impl Fn() -> Option<String> + Send + 'static,
     stopped: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Result<Arc<Counts>, RemoteWriteError> {
-    let wrong = |why: &str| RemoteWriteError::Url(why.to_owned());
-    let url: ureq::http::Uri = settings
-        .url
-        .expose()
-        .parse()
-        .map_err(|_| wrong("cannot be read"))?;
-    if !matches!(url.scheme_str(), Some("http" | "https")) {
-        return Err(wrong("must begin with http:// or https://"));
-    }
+    let address = Address::of(&settings)?;
     let spool = Spool::open(&settings.spool, settings.spool_bytes)
         .map_err(|error| RemoteWriteError::Spool(settings.spool.clone(), error))?;
     let counts = Arc::new(Counts::default());
     counts.waiting_bytes.store(spool.bytes(), Relaxed);
     let shared = Arc::new(Shared {
         spool: Mutex::new(spool),
-        news: Condvar::new(),
+        filled: Condvar::new(),
         counts: Arc::clone(&counts),
         stopped: Box::new(stopped),
         settings,
     });
     let filling = Arc::clone(&shared);
     thread::spawn(move || fill(&filling, text));
-    thread::spawn(move || deliver(&shared));
+    thread::spawn(move || deliver(&shared, &address));
     Ok(counts)
 }
 
@@ -112,46 +118,49 @@ fn fill(shared: &Shared, text: impl Fn() -> Option<String>) {
     let mut teller = Teller::new(&shared.settings.labels);
     let mut next = Instant::now();
     loop {
-        if let Some(body) = text().and_then(|text| teller.tell(&text, now_ms()).packed()) {
-            let pushed = shared.spool().push(&body);
-            match pushed {
-                Ok(given_up) => drop(shared.counts.given_up.fetch_add(given_up, Relaxed)),
-                Err(error) => {
-                    shared.counts.given_up.fetch_add(1, Relaxed);
-                    tracing::warn!(%error, "remote write: a request cannot be kept");
-                }
+        let pause = match text() {
+            Some(text) => {
+                keep(shared, teller.tell(&text, now_ms()).packed());
+                next += shared.settings.every;
+                next.saturating_duration_since(Instant::now())
             }
-            note(shared);
-            shared.news.notify_all();
-        }
-        next += shared.settings.every;
-        if shared.rest(next.saturating_duration_since(Instant::now())) {
+            // The turns begin when there is something to tell.
+            None => {
+                next = Instant::now();
+                GLANCE
+            }
+        };
+        if shared.rest(pause) {
             return;
         }
     }
+}
+
+fn keep(shared: &Shared, body: Option<Vec<u8>>) {
+    let Some(body) = body else { return };
+    let pushed = shared.spool().push(&body);
+    match pushed {
+        Ok(given_up) => drop(shared.counts.given_up.fetch_add(given_up, Relaxed)),
+        Err(error) => {
+            shared.counts.given_up.fetch_add(1, Relaxed);
+            tracing::warn!(%error, "remote write: a request cannot be kept");
+        }
+    }
+    note(shared);
+    shared.filled.notify_all();
 }
 
 fn note(shared: &Shared) {
     shared.counts.waiting_bytes.store(shared.spool().bytes(), Relaxed);
 }
 
-fn deliver(shared: &Shared) {
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(DEADLINE))
-        .http_status_as_error(false)
-        .build()
-        .into();
+fn deliver(shared: &Shared, address: &Address) {
+    let config = outbound::client().timeout_global(Some(DEADLINE));
+    let agent = config.build().new_agent();
     let mut pause = PAUSE.0;
     let mut silent_since = None;
-    loop {
-        let oldest = shared.spool().oldest();
-        let Some((number, body)) = oldest else {
-            if shared.rest(shared.settings.every) {
-                return;
-            }
-            continue;
-        };
-        match send(&agent, &shared.settings, &body) {
+    while let Some((number, body)) = shared.wait() {
+        match send(&agent, address, &body) {
             Sent::Taken => {
                 shared.counts.delivered.fetch_add(1, Relaxed);
                 if silent_since.take().is_some() {
@@ -182,9 +191,6 @@ fn deliver(shared: &Shared) {
         pause = PAUSE.0;
         shared.spool().done(number);
         note(shared);
-        if (shared.stopped)() {
-            return;
-        }
     }
 }
 
@@ -196,18 +202,14 @@ enum Sent {
     Later(String),
 }
 
-fn send(agent: &Agent, settings: &RemoteWrite, body: &[u8]) -> Sent {
+fn send(agent: &Agent, address: &Address, body: &[u8]) -> Sent {
     let mut request = agent
-        .post(settings.url.expose())
+        .post(&address.uri)
         .header("content-type", "application/x-protobuf")
         .header("content-encoding", "snappy")
-        .header("x-prometheus-remote-write-version", "0.1.0")
-        .header(
-            "user-agent",
-            concat!("replica-monitor/", env!("CARGO_PKG_VERSION")),
-        );
-    if let Some(token) = &settings.token {
-        request = request.header("authorization", format!("Bearer {}", token.expose()));
+        .header("x-prometheus-remote-write-version", "0.1.0");
+    if let Some(authorization) = &address.authorization {
+        request = request.header("authorization", authorization.expose());
     }
     match request.send(body) {
         Ok(answer) => match answer.status() {
@@ -217,7 +219,6 @@ fn send(agent: &Agent, settings: &RemoteWrite, body: &[u8]) -> Sent {
             }
             status => Sent::Later(format!("status {status}")),
         },
-        // Its text may hold the address, and that a password.
         Err(ureq::Error::Timeout(_)) => Sent::Later("no answer".to_owned()),
         Err(ureq::Error::Io(error)) => Sent::Later(error.kind().to_string()),
         Err(_) => Sent::Later("the receiver cannot be reached".to_owned()),

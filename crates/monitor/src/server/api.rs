@@ -100,8 +100,8 @@ pub(super) async fn snapshot(State(site): TheSite, headers: HeaderMap) -> Respon
     answer(site.hub.now().whole(), &headers)
 }
 
-/// The last events, oldest first; with any of the parameters, those of the history, for as long as they are kept.
-#[utoipa::path(get, path = "/api/events", params(("before" = Option<u64>, Query, description = "Only those with a smaller `seq`"), ("type" = Option<String>, Query, description = "Only those of that type"), ("project" = Option<String>, Query, description = "Only those of that project"), ("from" = Option<i64>, Query, description = "Not before that time, in milliseconds since 1970"), ("to" = Option<i64>, Query, description = "Before that time"), ("limit" = Option<usize>, Query, description = "The newest so many, at most 1 000; 200 if left out")), responses((status = 200, description = "At most 200, or `limit`", body = Vec<EventInfo>), (status = 400, description = "What is wrong with the query", body = ErrorInfo), (status = 404, description = "No history is kept", body = ErrorInfo)))]
+/// The last events, oldest first; with any of the parameters, those of the history, for as long as they are kept, or of the last ones where none is kept.
+#[utoipa::path(get, path = "/api/events", params(("before" = Option<u64>, Query, description = "Only those with a smaller `seq`"), ("type" = Option<String>, Query, description = "Only those of that type"), ("project" = Option<String>, Query, description = "Only those of that project"), ("from" = Option<i64>, Query, description = "Not before that time, in milliseconds since 1970"), ("to" = Option<i64>, Query, description = "Before that time"), ("limit" = Option<usize>, Query, description = "The newest so many, at most 1 000; 200 if left out")), responses((status = 200, description = "At most 200, or `limit`", body = Vec<EventInfo>), (status = 400, description = "What is wrong with the query", body = ErrorInfo)))]
 pub(super) async fn events(State(site): TheSite, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     match super::history::events(&site, query.as_deref().unwrap_or_default()).await {
         Some(kept) => kept,

@@ -306,24 +306,47 @@ pub(super) async fn at(State(site): State<Arc<Site>>, RawQuery(query): RawQuery)
     answer.await.unwrap_or_else(Refused::into_response)
 }
 
-/// Events of before, oldest first, if that is what a query asks for.
+/// Events of before, oldest first, if that is what a query asks for: from the history, or else from the ring.
 pub(super) async fn events(site: &Site, query: &str) -> Option<Response> {
     let query = Query::of(Some(query));
     let asked = ["before", "type", "project", "limit", "from", "to"];
     asked.iter().any(|name| query.one(name).is_some()).then_some(())?;
     let answer = async {
-        let wanted = EventQuery {
-            before: query.number("before")?,
-            from_ms: query.number("from")?,
-            until_ms: query.number("to")?,
-            kind: query.one("type").map(str::to_owned),
-            project: query.one("project").map(str::to_owned),
-            limit: query.number("limit")?.unwrap_or(200).clamp(1, MOST_EVENTS),
+        let wanted = wanted(&query)?;
+        let texts = match &site.shelf {
+            Some(shelf) => kept(shelf, wanted).await?,
+            None => recent(site, &wanted),
         };
-        let kept = shelf(site)?.read(move |reader| reader.events(&wanted)).await?;
-        let texts: Vec<&str> = kept.iter().rev().map(|event| &*event.json).collect();
         let body = format!("[{}]", texts.join(","));
         Ok(([(header::CONTENT_TYPE, api::JSON)], body).into_response())
     };
     Some(answer.await.unwrap_or_else(Refused::into_response))
+}
+
+fn wanted(query: &Query<'_>) -> Result<EventQuery, Refused> {
+    Ok(EventQuery {
+        before: query.number("before")?,
+        from_ms: query.number("from")?,
+        until_ms: query.number("to")?,
+        kind: query.one("type").map(str::to_owned),
+        project: query.one("project").map(str::to_owned),
+        limit: query.number("limit")?.unwrap_or(200).clamp(1, MOST_EVENTS),
+    })
+}
+
+async fn kept(shelf: &Arc<Shelf>, wanted: EventQuery) -> Result<Vec<String>, Refused> {
+    let kept = shelf.read(move |reader| reader.events(&wanted)).await?;
+    Ok(kept.into_iter().rev().map(|event| event.json).collect())
+}
+
+fn recent(site: &Site, wanted: &EventQuery) -> Vec<String> {
+    let now = site.hub.now();
+    let newest_first = now.recent.iter().rev();
+    let admitted = newest_first.filter(|event| wanted.admits(&event.json));
+    let mut found: Vec<String> = admitted
+        .take(wanted.limit)
+        .map(|event| String::from_utf8_lossy(&event.json).into_owned())
+        .collect();
+    found.reverse();
+    found
 }

@@ -2,8 +2,8 @@
 
 use super::Site;
 use crate::body::{Body, Encoding};
-use crate::hub::Published;
 use crate::metrics::{Format, Own, Process, of_monitor};
+use crate::published::Published;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -21,10 +21,7 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
     };
     let format = Format::of(text(header::ACCEPT));
     // A gzip file may be two, one behind the other, and unpacks to both texts; brotli knows nothing like it.
-    let wanted = match Encoding::of(&text(header::ACCEPT_ENCODING).replace("br", "")) {
-        Encoding::Gzip => Encoding::Gzip,
-        _ => Encoding::Identity,
-    };
+    let wanted = Encoding::gzip_at_best(text(header::ACCEPT_ENCODING));
     let now = site.hub.now();
     let (snapshot, encoding) = now.metrics(format).encoded(wanted);
     let own = Body::new(of_monitor(&Own::of(&site, &now), format).into()).packed(encoding);
@@ -58,7 +55,7 @@ impl Own {
     fn of(site: &Site, now: &Published) -> Self {
         Self {
             source_answers: now.ready && now.stalled_since.is_none(),
-            changed_ms: now.changed_ms(),
+            changed_ms: now.at_ms,
             started_ms: site.started_ms,
             replicas: now.snapshot.replicas().count(),
             problems: now.snapshot.problems.len(),

@@ -5,7 +5,7 @@
 
 use super::{Site, error};
 use crate::clock::now_ms;
-use crate::hub::Published;
+use crate::published::Published;
 use crate::stream_log::{Cursor, StreamLog, Told, put_frame};
 use crate::wire::EventInfo;
 use axum::body::Body;

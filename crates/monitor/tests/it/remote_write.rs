@@ -6,6 +6,10 @@ use replica_lab::prometheus::Prometheus;
 use replica_lab::victoria::Victoria;
 use replica_lab::{Lab, wait_for};
 use serde_json::Value;
+use std::io::Read;
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -101,4 +105,32 @@ async fn victoria_metrics_takes_them_too() {
         without_gaps(&samples().await?)
     })
     .await;
+}
+
+#[test]
+fn the_first_request_goes_out_at_once_with_the_name_and_password_of_the_url() {
+    let receiver = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://us%40r:p%3Aw@{}/write", receiver.local_addr().unwrap());
+    // Long enough that a delivery which waits for its turn is not seen by the end of the test.
+    let _monitor = Monitor::start(TREE, &["--remote-write", &url, "--remote-write-every", "3600"]);
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(head_of(&receiver)));
+    let head = told.recv_timeout(SOON).unwrap();
+    let head = head.to_lowercase();
+    assert!(head.starts_with("post /write http/1.1\r\n"), "{head}");
+    // base64("us@r:p:w"), in lower case.
+    assert!(head.contains("authorization: basic dxnacjpwonc="), "{head}");
+    assert!(head.contains("content-encoding: snappy"), "{head}");
+}
+
+/// The head of the next request.
+fn head_of(receiver: &TcpListener) -> String {
+    let (mut stream, _) = receiver.accept().unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
 }
