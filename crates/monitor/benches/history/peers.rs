@@ -1,9 +1,10 @@
 //! The same samples in what others keep them in: VictoriaMetrics and Prometheus, where Debian's packages are installed.
 
 use super::fleet::{Dice, Lag, TICK_MS};
+use replica_lab::lab::free_port;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -52,14 +53,6 @@ impl Drop for Running {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
 /// Bytes that VictoriaMetrics takes for `replicas` series of `count` samples, and how long the import took.
 pub(crate) fn victoria(
     folder: &Path,
@@ -71,7 +64,7 @@ pub(crate) fn victoria(
     if !installed("victoria-metrics") {
         return None;
     }
-    let (data, port) = (folder.join("victoria"), free_port());
+    let (data, port) = (folder.join("victoria"), free_port().unwrap());
     let child = Command::new("victoria-metrics")
         .arg(format!("-storageDataPath={}", data.display()))
         .arg(format!("-httpListenAddr=127.0.0.1:{port}"))

@@ -1,28 +1,7 @@
 //! The command line: flags, environment, files, refusals and exit codes.
 
-use crate::support::{Monitor, TREE, binary};
+use crate::support::{Monitor, TREE, run};
 use std::fs;
-use std::process::Output;
-
-/// Runs in a folder that holds `t.json`.
-fn run(arguments: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("t.json"), TREE).unwrap();
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = binary()
-        .current_dir(folder.path())
-        .args(arguments)
-        .envs(env.iter().copied())
-        .output()
-        .unwrap();
-    (
-        status.code(),
-        String::from_utf8([stdout, stderr].concat()).unwrap(),
-    )
-}
 
 #[test]
 fn bad_input_is_refused_with_the_reason() {

@@ -1,29 +1,12 @@
 //! `status` and `events`: commands that ask a running monitor, tried as people and monitoring systems run them.
 
-use crate::support::{Monitor, TREE, binary};
+use crate::support::{Monitor, TREE, binary, run};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
-
-/// Runs in an empty folder.
-pub(crate) fn run(arguments: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = binary()
-        .current_dir(folder.path())
-        .args(arguments)
-        .envs(env.iter().copied())
-        .output()
-        .unwrap();
-    let said = String::from_utf8([stdout, stderr].concat()).unwrap();
-    (status.code(), said)
-}
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// A command that goes on, and the lines of its standard output.
 struct Running {

@@ -155,7 +155,7 @@ async fn the_doctor_tells_what_to_mend() {
 /// The exit code of `status`, and what it says.
 fn status(monitor: &Monitor) -> (Option<i32>, String) {
     let url = format!("http://127.0.0.1:{}", monitor.port);
-    crate::commands::run(&["status", "--url", &url], &[])
+    crate::support::run(&["status", "--url", &url], &[])
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

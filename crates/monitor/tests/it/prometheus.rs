@@ -1,7 +1,6 @@
 //! What is written for Prometheus and Grafana, tried with promtool and against the metrics that there are.
 
-use crate::commands::run;
-use crate::support::{TREE, with_servers};
+use crate::support::{TREE, run, with_servers};
 use anyhow::ensure;
 use replica_lab::prometheus::promtool;
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -44,6 +44,24 @@ pub(crate) fn binary() -> Command {
     // The settings of whoever runs the tests must not leak in.
     command.env_clear().stdin(Stdio::null());
     command
+}
+
+/// Runs in a folder where there is nothing but the tree `t.json`; with the exit code, and what it said.
+pub(crate) fn run(arguments: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t.json"), TREE).unwrap();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = binary()
+        .current_dir(folder.path())
+        .args(arguments)
+        .envs(env.iter().copied())
+        .output()
+        .unwrap();
+    let said = String::from_utf8([stdout, stderr].concat()).unwrap();
+    (status.code(), said)
 }
 
 /// A running monitor on a tree of its own; what it is asked goes through its [`Client`].

@@ -1,7 +1,7 @@
 //! What `--live` costs: a thousand entries of a tree, each with a connection of its own to one of six real servers.
 
 use super::server::Server;
-use super::{Options, built, table};
+use super::{Options, built, folder, table};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -14,8 +14,13 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub(super) fn bench(options: &Options) -> Result<()> {
     let secs = options.secs.unwrap_or(30);
     let (_lab, tree) = Lab::up("crowd")?;
+    // With its history, as people run it, and an empty one.
+    let state = folder().join("live");
+    let _ = std::fs::remove_dir_all(&state);
+    std::fs::create_dir_all(&state)?;
     let mut command = Command::new(built("replica-monitor"));
     command.args(["--live", "--port", "0", "--poll", "2000", "--tree", &tree]);
+    command.arg("--state-dir").arg(&state);
     let server = Server::start(&mut command)?;
     let begin = Instant::now();
     let mut seen = Seen::of(&server)?;
