@@ -87,6 +87,19 @@ impl Lag {
         }
     }
 
+    /// The same, of now: a frozen figure of a minute ago is none.
+    pub fn live_ms(&self) -> Option<u64> {
+        self.ms().filter(|_| self.as_of_ms.is_none())
+    }
+
+    /// What the lag is certainly not above now. None also where it is only known to be at least so much: the truth may be hours.
+    pub fn most_ms(&self) -> Option<u64> {
+        match self.verdict {
+            Verdict::Exact(_) | Verdict::AtMost(_) => self.live_ms(),
+            _ => None,
+        }
+    }
+
     /// Why there is no figure.
     pub fn reason(&self) -> Option<&str> {
         match &self.verdict {
@@ -105,6 +118,19 @@ mod tests {
         assert_eq!(Lag::unknown("not measured").ms(), None);
         assert_eq!(Lag::not_applicable("a master").ms(), None);
         assert_eq!(Lag::exact(0).ms(), Some(0));
+    }
+
+    #[test]
+    fn only_what_is_known_now_bounds_a_lag_from_above() {
+        let of = |verdict, as_of_ms| {
+            let lag = Lag { verdict, as_of_ms };
+            (lag.live_ms(), lag.most_ms())
+        };
+        assert_eq!(of(Verdict::Exact(7), None), (Some(7), Some(7)));
+        assert_eq!(of(Verdict::AtMost(7), None), (Some(7), Some(7)));
+        assert_eq!(of(Verdict::AtLeast(7), None), (Some(7), None));
+        assert_eq!(of(Verdict::Exact(7), Some(1)), (None, None));
+        assert_eq!(of(Verdict::Unknown("x".into()), None), (None, None));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// How many snapshots of the last period are kept.
 const LATELY: usize = 16;
 
-/// What is known at one instant, and every body rendered from it, each at most once.
+/// One state of everything, under its number.
 pub(crate) struct Published {
     pub(crate) seq: u64,
     /// When something last changed, in milliseconds since 1970.

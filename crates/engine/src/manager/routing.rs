@@ -53,8 +53,7 @@ fn is_fit(replica: &Replica) -> bool {
     !replica.leads()
         && replica.role == Role::Slave
         && replica.state == State::Up
-        && replica.lag.as_of_ms.is_none()
-        && replica.lag.ms().is_some_and(tolerated)
+        && replica.lag.most_ms().is_some_and(tolerated)
 }
 
 fn rotated(fit: &[usize], by: usize) -> Vec<usize> {
@@ -126,6 +125,16 @@ mod tests {
         let project = project(Routing::RoundRobin, &[Some(5000), None, Some(3)]);
         assert_eq!(order(&project, &Turns::default()), [3, 0]);
         assert_eq!(writers(&project), [0]);
+    }
+
+    #[test]
+    fn at_least_so_much_may_be_hours() {
+        let mut project = project(Routing::RoundRobin, &[Some(0), Some(3)]);
+        project.replicas[1].lag = Lag {
+            verdict: replica_core::Verdict::AtLeast(0),
+            as_of_ms: None,
+        };
+        assert_eq!(order(&project, &Turns::default()), [2, 0]);
     }
 
     #[test]

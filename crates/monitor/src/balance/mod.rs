@@ -108,8 +108,8 @@ impl Lately {
             if replica.state != State::Up {
                 continue;
             }
-            let Some(ms) = live_ms(replica) else {
-                return not(format!("the lag of {} is unknown", replica.name));
+            let Some(ms) = replica.lag.most_ms() else {
+                return not(format!("nobody can tell how far {} is behind", replica.name));
             };
             worst = worst.max(Some(ms));
             tolerance = [tolerance, replica.lag_tolerance_ms].into_iter().flatten().min();
@@ -194,10 +194,7 @@ fn follows(replica: &Replica, limit: Option<Limit>) -> Answer<()> {
     if replica.leads() {
         return not("it leads, it does not follow");
     }
-    let Some(ms) = live_ms(replica) else {
-        let why = replica.lag.reason().unwrap_or("its master cannot be asked");
-        return not(format!("its lag is unknown: {why}"));
-    };
+    let ms = most_ms(replica)?;
     match limit.or(replica.lag_tolerance_ms.map(Limit::Time)) {
         Some(Limit::Time(most)) if ms > most => not(format!("its lag of {ms} ms is above {most} ms")),
         Some(Limit::Bytes(most)) => {
@@ -214,9 +211,19 @@ fn follows(replica: &Replica, limit: Option<Limit>) -> Answer<()> {
     }
 }
 
-/// The figure of now: a frozen one is none.
-fn live_ms(replica: &Replica) -> Option<u64> {
-    replica.lag.ms().filter(|_| replica.lag.as_of_ms.is_none())
+/// What its lag is certainly not above, in milliseconds.
+fn most_ms(replica: &Replica) -> Answer<u64> {
+    let lag = &replica.lag;
+    match (lag.most_ms(), lag.live_ms()) {
+        (Some(most), _) => Ok(most),
+        (None, Some(least)) => not(format!(
+            "its lag is {least} ms at least, and nobody can tell how much more"
+        )),
+        (None, None) => not(format!(
+            "its lag is unknown: {}",
+            lag.reason().unwrap_or("its master cannot be asked")
+        )),
+    }
 }
 
 #[cfg(test)]

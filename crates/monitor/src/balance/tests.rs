@@ -53,6 +53,12 @@ fn a_replica_is_fit_within_its_limit_and_only_then() {
     assert!(!fit(Lag::exact(900), Some(Limit::Time(500))));
     assert!(fit(Lag::exact(0), Some(Limit::Bytes(4096))) && !fit(Lag::exact(0), Some(Limit::Bytes(4095))));
     assert!(!fit(Lag::unknown("?"), None), "unknown is not fit");
+    let at_least = |ms| Lag {
+        verdict: Verdict::AtLeast(ms),
+        as_of_ms: None,
+    };
+    assert!(!fit(at_least(10), None), "it may be hours");
+    assert!(!fit(at_least(10), Some(Limit::Time(500))));
     let frozen = Lag {
         verdict: Verdict::Exact(0),
         as_of_ms: Some(1),

@@ -82,7 +82,7 @@ impl Remote {
                     .into(),
             ));
         }
-        let mut config = outbound::client()
+        let mut config = outbound::client(&base)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(PATIENCE))

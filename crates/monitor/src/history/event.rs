@@ -37,8 +37,8 @@ impl Default for EventQuery {
 }
 
 impl EventQuery {
-    /// Whether this event, as it was served, is looked for; the limit aside.
-    pub fn admits(&self, json: &[u8]) -> bool {
+    /// Whether this event, as it was served, is looked for; the limit aside. The same as [`find`] asks of the file.
+    pub(crate) fn admits(&self, json: &[u8]) -> bool {
         let Ok(event) = serde_json::from_slice::<Fields>(json) else {
             return false;
         };

@@ -109,8 +109,8 @@ impl Store {
         let tick = self.settings.tick_ms();
         let away = open_end::away(&self.connection)?;
         let before = away.last().map_or(self.tick, |last| last.tick_ms);
-        if let Some(other) = Some(before).filter(|before| *before != tick) {
-            self.tick = other;
+        if before != tick {
+            self.tick = before;
             self.roll(None)?;
         }
         self.tick = tick;

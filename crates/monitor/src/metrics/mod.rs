@@ -3,6 +3,7 @@
 //! One table, [`METRICS`], says what there is; docs/METRICS.md is written from it. What is not known is an absent sample, never 0. Nothing is
 //! remembered here: a scrape tells of the moment.
 
+mod metric;
 mod names;
 mod own;
 mod read;
@@ -12,7 +13,7 @@ pub(crate) use names::METRICS;
 pub(crate) use own::{Own, Process};
 pub(crate) use text::{Format, bounded, label};
 
-use names::Read;
+use metric::Read;
 use replica_core::Snapshot;
 use text::Text;
 

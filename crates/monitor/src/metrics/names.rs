@@ -4,78 +4,12 @@
 //! against the table, and prints what it should be.
 
 use super::Kind;
-use super::own::Own;
+use super::metric::{LINK, Metric, counter, labelled, own, replica, rule};
 use super::read::{
-    answered, behind, connections, drift, each_link, info, last_run, live_lag, observed, pool, rule_info,
-    sent, stats,
+    answered, behind, connections, drift, each_link, info, last_run, observed, pool, rule_info, sent, stats,
 };
-use super::text::{Samples, label};
-use replica_core::{Replica, Role, Rule, Runway, State, Verdict};
-
-/// One metric.
-pub(crate) struct Metric {
-    /// As Prometheus sees it.
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    /// A sentence without line breaks, quotes or backslashes.
-    pub(crate) help: &'static str,
-    /// The labels of its samples.
-    pub(crate) labels: &'static [&'static str],
-    pub(super) read: Read,
-}
-
-/// Where a metric is read from.
-pub(super) enum Read {
-    Replica(fn(&Replica, &mut Samples<'_>)),
-    Rule(fn(&Rule, &mut Samples<'_>)),
-    Own(fn(&Own, &mut Samples<'_>)),
-}
-
-const REPLICA: &[&str] = &["project", "replica"];
-const LINK: &[&str] = &["project", "replica", "link"];
-const RULE: &[&str] = &["rule"];
-const NONE: &[&str] = &[];
-
-const fn replica(name: &'static str, help: &'static str, read: fn(&Replica, &mut Samples<'_>)) -> Metric {
-    Metric {
-        name,
-        kind: Kind::Gauge,
-        help,
-        labels: REPLICA,
-        read: Read::Replica(read),
-    }
-}
-
-const fn rule(name: &'static str, help: &'static str, read: fn(&Rule, &mut Samples<'_>)) -> Metric {
-    Metric {
-        name,
-        kind: Kind::Gauge,
-        help,
-        labels: RULE,
-        read: Read::Rule(read),
-    }
-}
-
-const fn own(name: &'static str, help: &'static str, read: fn(&Own, &mut Samples<'_>)) -> Metric {
-    Metric {
-        name,
-        kind: Kind::Gauge,
-        help,
-        labels: NONE,
-        read: Read::Own(read),
-    }
-}
-
-const fn counter(metric: Metric) -> Metric {
-    Metric {
-        kind: Kind::Counter,
-        ..metric
-    }
-}
-
-const fn labelled(metric: Metric, labels: &'static [&'static str]) -> Metric {
-    Metric { labels, ..metric }
-}
+use super::text::label;
+use replica_core::{Role, Runway, State, Verdict};
 
 /// Every metric, in the order of the text.
 pub(crate) static METRICS: &[Metric] = &[
@@ -100,14 +34,14 @@ pub(crate) static METRICS: &[Metric] = &[
     replica(
         "replica_lag_seconds",
         "How old the oldest thing is that the master has and the replica does not show. Absent while unknown, frozen or without meaning.",
-        |replica, out| out.milliseconds(live_lag(replica)),
+        |replica, out| out.milliseconds(replica.lag.live_ms()),
     ),
     replica(
         "replica_lag_known",
         "1 while replica_lag_seconds is told, 0 while it cannot be. Absent for masters, which have no lag.",
         |replica, out| {
             if !matches!(replica.lag.verdict, Verdict::NotApplicable(_)) {
-                out.flag(live_lag(replica).is_some());
+                out.flag(replica.lag.live_ms().is_some());
             }
         },
     ),

@@ -7,11 +7,6 @@ use replica_core::observed::{Connections, DriftKind};
 use replica_core::{Link, Observed, PoolUsage, Replica, Rule, State, SyncStats};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The figure, unless it is frozen: a lag of a minute ago is no lag of now.
-pub(super) fn live_lag(replica: &Replica) -> Option<u64> {
-    replica.lag.ms().filter(|_| replica.lag.as_of_ms.is_none())
-}
-
 /// Whether the last look was answered; a server that answers with a refusal has answered nothing.
 pub(super) fn answered(replica: &Replica) -> Option<bool> {
     let known = replica.state != State::Unknown;

@@ -4,7 +4,7 @@
 //! are a page each: <https://prometheus.io/docs/instrumenting/exposition_formats/> and OpenMetrics 1.0.
 
 use super::Kind;
-use super::names::Metric;
+use super::metric::Metric;
 use replica_core::{Rule, Snapshot};
 use sha2::{Digest, Sha256};
 use std::io::Write;

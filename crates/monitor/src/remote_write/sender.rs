@@ -137,15 +137,15 @@ fn fill(shared: &Shared, text: impl Fn() -> Option<String>) {
 }
 
 fn keep(shared: &Shared, body: Option<Vec<u8>>) {
-    let Some(body) = body else { return };
-    let pushed = shared.spool().push(&body);
-    match pushed {
-        Ok(given_up) => drop(shared.counts.given_up.fetch_add(given_up, Relaxed)),
-        Err(error) => {
-            shared.counts.given_up.fetch_add(1, Relaxed);
-            tracing::warn!(%error, "remote write: a request cannot be kept");
-        }
-    }
+    let pushed = match body {
+        Some(body) => shared.spool().push(&body),
+        None => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
+    };
+    let given_up = pushed.unwrap_or_else(|error| {
+        tracing::warn!(%error, "remote write: a request cannot be kept");
+        1
+    });
+    shared.counts.given_up.fetch_add(given_up, Relaxed);
     note(shared);
     shared.filled.notify_all();
 }
@@ -155,7 +155,7 @@ fn note(shared: &Shared) {
 }
 
 fn deliver(shared: &Shared, address: &Address) {
-    let config = outbound::client().timeout_global(Some(DEADLINE));
+    let config = outbound::client(&address.uri.to_string()).timeout_global(Some(DEADLINE));
     let agent = config.build().new_agent();
     let mut pause = PAUSE.0;
     let mut silent_since = None;

@@ -1,10 +1,9 @@
 //! `--live` and `doctor`, tried from outside on real servers.
 
-use crate::support::{DEADLINE, Monitor, binary, with_servers};
+use crate::support::{DEADLINE, Monitor, run, run_on, with_servers};
 use anyhow::{Context, Result};
 use replica_lab::{Lab, Proxy, Redis, Truth, WATCHER, wait_for};
 use serde_json::{Value, json};
-use std::process::Output;
 use std::time::Duration;
 
 fn tree(master: &str, slave: &str) -> String {
@@ -98,22 +97,7 @@ async fn live_measures_tells_why_and_follows_the_tree() {
 }
 
 fn doctor(tree: &str, arguments: &[&str]) -> (Option<i32>, String) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("t.json"), tree).unwrap();
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = binary()
-        .current_dir(folder.path())
-        .args(["doctor", "--tree", "t.json"])
-        .args(arguments)
-        .output()
-        .unwrap();
-    (
-        status.code(),
-        String::from_utf8([stdout, stderr].concat()).unwrap(),
-    )
+    run_on(tree, &[&["doctor", "--tree", "t.json"], arguments].concat(), &[])
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,7 +139,7 @@ async fn the_doctor_tells_what_to_mend() {
 /// The exit code of `status`, and what it says.
 fn status(monitor: &Monitor) -> (Option<i32>, String) {
     let url = format!("http://127.0.0.1:{}", monitor.port);
-    crate::support::run(&["status", "--url", &url], &[])
+    run(&["status", "--url", &url], &[])
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

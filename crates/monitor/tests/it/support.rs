@@ -48,8 +48,13 @@ pub(crate) fn binary() -> Command {
 
 /// Runs in a folder where there is nothing but the tree `t.json`; with the exit code, and what it said.
 pub(crate) fn run(arguments: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
+    run_on(TREE, arguments, env)
+}
+
+/// The same with another tree.
+pub(crate) fn run_on(tree: &str, arguments: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("t.json"), TREE).unwrap();
+    std::fs::write(folder.path().join("t.json"), tree).unwrap();
     let Output {
         status,
         stdout,

@@ -156,28 +156,31 @@ fn events_are_found_as_they_were_served() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("h.db");
     let mut store = store(&path, 2000);
-    for seq in 1..=100 {
-        store.event(event(
+    let one = |seq| {
+        event(
             seq,
             if seq % 10 == 0 { "audit" } else { "replica.state" },
             Some(if seq % 2 == 0 { "even" } else { "odd" }),
-        ));
-    }
-    store.event(Bytes::from(
+        )
+    };
+    let mut told: Vec<Bytes> = (1..=100).map(one).collect();
+    told.push(Bytes::from(
         r#"{"type":"mine","project":{"odd":1},"ts":5,"seq":101}"#,
     ));
+    told.iter().for_each(|event| store.event(event.clone()));
     store.flush().unwrap();
     // One that is told twice is kept once.
     store.event(event(7, "replica.state", Some("odd")));
     store.flush().unwrap();
     let reader = Reader::open(&path).unwrap();
     let seqs = |query: EventQuery| {
-        reader
-            .events(&query)
-            .unwrap()
-            .iter()
-            .map(|event| event.seq)
-            .collect::<Vec<_>>()
+        let found = reader.events(&query).unwrap();
+        // The ring is searched without SQL, and must find the same.
+        let newest_first = told.iter().rev().filter(|event| query.admits(event));
+        let admitted: Vec<&[u8]> = newest_first.take(query.limit).map(|event| &event[..]).collect();
+        let texts: Vec<&[u8]> = found.iter().map(|event| event.json.as_bytes()).collect();
+        assert_eq!(texts, admitted, "{query:?}");
+        found.iter().map(|event| event.seq).collect::<Vec<_>>()
     };
     let query = EventQuery::default;
     assert_eq!(seqs(query()).len(), 101);
