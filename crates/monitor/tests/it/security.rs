@@ -365,6 +365,9 @@ fn a_token_file_names_who_reads_and_who_writes() {
             .status,
         202
     );
-    let events = monitor.request("GET", "/api/events", &as_maya, "").json();
-    assert_eq!(events.as_array().unwrap().last().unwrap()["who"], "maya");
+    let audit = monitor.wait("/api/events?token=w", |events| {
+        let last = events.as_array()?.last()?;
+        (last["type"] == "audit").then(|| last.clone())
+    });
+    assert_eq!(audit["who"], "maya");
 }
