@@ -2,6 +2,7 @@
 
 use super::own::Own;
 use super::text::{Samples, label};
+use crate::alert;
 use crate::remote_write::Counts;
 use replica_core::observed::{Connections, DriftKind};
 use replica_core::{Link, Observed, PoolUsage, Replica, Rule, State, SyncStats};
@@ -20,6 +21,24 @@ pub(super) fn observed<T>(replica: &Replica, read: impl Fn(&Observed) -> Option<
 pub(super) fn sent(own: &Own, read: impl Fn(&Counts) -> &AtomicU64) -> Option<f64> {
     let counts = own.remote_write.as_ref()?;
     Some(read(counts).load(Ordering::Relaxed) as f64)
+}
+
+/// How many alerts fire.
+pub(super) fn firing(own: &Own, out: &mut Samples<'_>) {
+    for firing in own.alerts.iter().flat_map(|alerts| &alerts.firing) {
+        let labels = [
+            label("condition", firing.condition),
+            label("severity", firing.severity),
+        ];
+        out.labelled(&labels.join(","), firing.count as f64);
+    }
+}
+
+/// A figure of each channel of alerts.
+pub(super) fn channels(own: &Own, out: &mut Samples<'_>, read: impl Fn(&alert::ChannelCounts) -> f64) {
+    for channel in own.alerts.iter().flat_map(|alerts| &alerts.channels) {
+        out.labelled(&label("channel", &channel.name), read(channel));
+    }
 }
 
 pub(super) fn behind(replica: &Replica, unit: &str) -> Option<f64> {
