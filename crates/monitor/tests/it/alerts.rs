@@ -2,7 +2,7 @@
 
 use crate::support::{DEADLINE, Monitor, TREE, run, with_servers};
 use anyhow::Result;
-use replica_lab::{Lab, Redis, Truth, WATCHER, wait_for};
+use replica_lab::{Alertmanager, Lab, Redis, Truth, WATCHER, wait_for};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -99,6 +99,9 @@ fn settings(port: u16) -> Value {
         },
     })
 }
+
+/// A tree with a problem.
+const BROKEN: &str = r#"{ "replicas": { "shop": { "m": { "role": "boss" } } } }"#;
 
 const OPERATOR: (&str, &str) = ("MONITOR_OPERATOR_TOKEN", "operate");
 const BEARER: (&str, &str) = ("authorization", "Bearer operate");
@@ -268,6 +271,44 @@ async fn an_incident_of_twelve_steps_is_told_exactly() {
     .await;
 }
 
+#[tokio::test]
+async fn alertmanager_holds_what_fires_for_active_and_lets_go_of_what_is_over() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        let alertmanager = Alertmanager::start(&lab).await?;
+        let url = format!("http://127.0.0.1:{}", alertmanager.port());
+        let settings = json!({
+            "channels": { "am": { "kind": "alertmanager", "url": url, "labels": { "site": "lab" } } },
+            "conditions": { "tree": { "after": "0s" } }, "gather": "0s", "clear": "1s",
+        });
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("alerts.json").display().to_string();
+        std::fs::write(&file, settings.to_string())?;
+        let monitor = Monitor::start(BROKEN, &["--alerts", &file, "--poll", "200"]);
+        let active = async || -> Vec<Value> {
+            let body = alertmanager.active().await.unwrap_or_default();
+            serde_json::from_str(&body).unwrap_or_default()
+        };
+        wait_for("the alert to be active", DEADLINE, async || {
+            active().await.len() == 1
+        })
+        .await?;
+        let alert = active().await.remove(0);
+        assert_eq!(
+            alert["labels"],
+            json!({ "alertname": "tree", "severity": "warning", "site": "lab" })
+        );
+        let summary = alert["annotations"]["summary"].as_str().unwrap();
+        assert!(summary.starts_with("the tree: "), "{summary}");
+        monitor.write_tree(TREE);
+        wait_for("the alert to be over", DEADLINE, async || {
+            active().await.is_empty()
+        })
+        .await
+    })
+    .await;
+}
+
 #[test]
 fn only_operators_change_what_is_told() {
     let monitor = Monitor::start_with(TREE, &["--token", "view"], &[OPERATOR]);
@@ -347,12 +388,11 @@ fn what_is_asked_for_wrongly_is_refused_with_a_reason() {
 
 #[test]
 fn an_operator_silences_and_looks_from_a_terminal() {
-    let broken = r#"{ "replicas": { "shop": { "m": { "role": "boss" } } } }"#;
     let quick = r#"{ "conditions": { "tree": { "after": "0s" } }, "gather": "0s" }"#;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alerts.json").display().to_string();
     std::fs::write(&file, quick).unwrap();
-    let monitor = Monitor::start_with(broken, &["--alerts", &file], &[OPERATOR]);
+    let monitor = Monitor::start_with(BROKEN, &["--alerts", &file], &[OPERATOR]);
     monitor.wait("/api/alerts", |alerts| {
         (alerts["alerts"][0]["state"] == "firing").then_some(())
     });
