@@ -301,3 +301,6 @@ fn error(now: i64, message: String) -> Event {
 fn mended(now: i64, message: String) -> Event {
     Event::new(now, EventKind::ProblemCleared { message })
 }
+
+#[cfg(test)]
+mod tests;
