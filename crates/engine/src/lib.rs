@@ -16,6 +16,7 @@ pub mod look;
 pub mod manager;
 #[cfg(any(feature = "mssql", feature = "clickhouse"))]
 mod quiet;
+pub mod rules;
 pub mod target;
 pub mod tls;
 

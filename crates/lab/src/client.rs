@@ -91,8 +91,7 @@ impl Client {
             }
             Self::Sqlite(client) => {
                 if text.trim_start().to_ascii_uppercase().starts_with("SELECT") {
-                    let number: Option<i64> = client.query_row(text, [], |row| row.get(0))?;
-                    return Ok(number.map(|number| number.to_string()));
+                    return Ok(client.query_row(text, [], |row| shown(row.get_ref(0)?))?);
                 }
                 client.execute_batch(text)?;
                 Ok(None)
@@ -138,4 +137,15 @@ async fn postgres(port: u16, user: &str, database: &str) -> Result<Client> {
         let _ = connection.await;
     });
     Ok(Client::Postgres(client))
+}
+
+/// A value of a file as text; its columns hold values of any type.
+fn shown(value: rusqlite::types::ValueRef<'_>) -> Result<Option<String>, rusqlite::Error> {
+    use rusqlite::types::ValueRef;
+    Ok(match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+    })
 }

@@ -56,12 +56,17 @@ impl MariaDb {
         fs::create_dir(&room)?;
         give(&room, user)?;
         install(&room, user).await?;
+        // Of its own: a server that starts removes what it takes for its leftovers, which may be another's tables.
+        let temporary = room.join("tmp");
+        fs::create_dir(&temporary)?;
+        give(&temporary, user)?;
         let (port, id) = (free_port()?, NEXT.fetch_add(1, Ordering::Relaxed));
         let mut daemon = Daemon::new(program, &room, user, Signal::KILL).argument("--no-defaults");
         let room_text = room.display();
         for argument in [
             format!("--datadir={room_text}"),
             format!("--socket={room_text}/s"),
+            format!("--tmpdir={room_text}/tmp"),
             format!("--pid-file={room_text}/pid"),
             format!("--port={port}"),
             format!("--server-id={id}"),

@@ -48,6 +48,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     beat: None,
+    store: None,
 };
 
 struct ClickHouseProbe {

@@ -44,6 +44,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     beat: None,
+    store: None,
 };
 
 struct MongoProbe {

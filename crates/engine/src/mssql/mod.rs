@@ -52,6 +52,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     beat: None,
+    store: None,
 };
 
 struct MssqlProbe {

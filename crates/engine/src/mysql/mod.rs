@@ -14,6 +14,7 @@ mod look;
 mod memory;
 mod native;
 mod sql;
+mod store;
 mod words;
 
 #[cfg(test)]
@@ -61,6 +62,7 @@ pub(crate) static DRIVER: Driver = Driver {
     },
     connect: |target| Box::pin(async move { lend(&target).await.map(Connection::MySql) }),
     beat: Some(|target| Box::new(beat::Writer::new(target))),
+    store: Some(|target| Box::pin(store::open(target))),
 };
 
 struct MySqlProbe {

@@ -8,6 +8,7 @@ mod doctor;
 mod link;
 mod look;
 mod sql;
+mod store;
 
 use crate::beat::Seen;
 use crate::connection::Connection;
@@ -45,6 +46,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     beat: Some(|target| Box::new(beat::Writer::new(target))),
+    store: Some(|target| Box::pin(store::open(target))),
 };
 
 struct PostgresProbe {

@@ -4,6 +4,7 @@
 //! copy is measured by the beats that it holds. See `docs/guides/sqlite.md`.
 
 mod beat;
+mod store;
 
 use crate::beat::Seen;
 use crate::connection::Connection;
@@ -41,6 +42,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     beat: Some(|target| Box::new(beat::Writer(target))),
+    store: Some(|target| Box::pin(store::open(target))),
 };
 
 struct SqliteProbe {

@@ -16,6 +16,7 @@ mod heartbeat;
 mod mariadb;
 mod postgres;
 mod redis;
+mod rules;
 mod saved;
 mod sqlite;
 mod states;

@@ -1,0 +1,413 @@
+//! MySQL and MariaDB as an end of a rule.
+//!
+//! Values travel in the binary protocol, where numbers and times are no text; a session pins the time zone and refuses to cut what does not fit.
+
+use super::connect::{fault, lend};
+use crate::fault::Fault;
+use crate::rules::{Cell, Change, Column, Key, Kind, Row, Store, StoreError, Table};
+use crate::target::Target;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error, Params, TxOpts, Value};
+use replica_core::source::Pending;
+use std::collections::HashSet;
+
+/// A value that does not fit is an error rather than cut; instants are in UTC.
+const SETUP: &str = "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'";
+const COLUMNS: &str = "SELECT c.table_name, c.column_name, c.data_type, c.column_type, c.is_nullable = 'YES', c.extra LIKE '%GENERATED%' AND c.extra NOT LIKE '%DEFAULT_GENERATED%',
+        c.numeric_precision, c.numeric_scale, k.ordinal_position
+    FROM information_schema.columns c JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+    LEFT JOIN information_schema.key_column_usage k ON k.table_schema = c.table_schema AND k.table_name = c.table_name
+        AND k.column_name = c.column_name AND k.constraint_name = 'PRIMARY'
+    WHERE c.table_schema = database() AND t.table_type = 'BASE TABLE' AND c.table_name NOT LIKE '\\_rm\\_%' AND c.table_name <> 'fleet_heartbeat'
+    ORDER BY c.table_name, c.ordinal_position";
+/// Tables with a second key that must be unique.
+const UNIQUE: &str = "SELECT DISTINCT table_name FROM information_schema.statistics WHERE table_schema = database() AND non_unique = 0 AND index_name <> 'PRIMARY'";
+/// All columns of a key together, in InnoDB.
+const KEY_BYTES: usize = 3072;
+/// A statement may have 65 535 parameters.
+const PARAMETERS: usize = 60_000;
+
+struct MySqlStore {
+    client: Conn,
+    /// Where an upsert may hit a row of another key.
+    unique: HashSet<String>,
+}
+
+/// Connects.
+pub(super) async fn open(target: Target) -> Result<Box<dyn Store>, Fault> {
+    let mut client = lend(&target).await?;
+    client.query_drop(SETUP).await.map_err(|error| fault(&error))?;
+    Ok(Box::new(MySqlStore {
+        client,
+        unique: HashSet::new(),
+    }))
+}
+
+/// A row of [`COLUMNS`].
+type Described = (
+    String,
+    String,
+    String,
+    String,
+    bool,
+    bool,
+    Option<u16>,
+    Option<u16>,
+    Option<u64>,
+);
+
+impl Store for MySqlStore {
+    fn tables(&mut self) -> Pending<'_, Result<Vec<Table>, Fault>> {
+        Box::pin(async {
+            let described: Vec<Described> =
+                self.client.query(COLUMNS).await.map_err(|error| fault(&error))?;
+            let unique: Vec<String> = self.client.query(UNIQUE).await.map_err(|error| fault(&error))?;
+            self.unique = unique.into_iter().collect();
+            let mut tables: Vec<(Table, Vec<(u64, usize)>)> = Vec::new();
+            for (name, column, base, full, nullable, generated, digits, behind, place) in described {
+                if tables.last().is_none_or(|(table, _)| table.name != name) {
+                    let (columns, key) = (Vec::new(), Vec::new());
+                    tables.push((Table { name, columns, key }, Vec::new()));
+                }
+                let Some((table, key)) = tables.last_mut() else {
+                    continue;
+                };
+                key.extend(place.map(|place| (place, table.columns.len())));
+                table.columns.push(Column {
+                    name: column,
+                    kind: kind(&base, &full, digits.zip(behind)),
+                    nullable,
+                    generated,
+                });
+            }
+            let with_key = |(mut table, mut key): (Table, Vec<(u64, usize)>)| {
+                key.sort_unstable();
+                table.key = key.into_iter().map(|(_, at)| at).collect();
+                table
+            };
+            Ok(tables.into_iter().map(with_key).collect())
+        })
+    }
+
+    fn kind_of(&self, kind: Kind) -> Kind {
+        match kind {
+            Kind::Any | Kind::Json => Kind::Text,
+            Kind::Instant => Kind::DateTime,
+            other => other,
+        }
+    }
+
+    fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>> {
+        let statement = creation(table);
+        Box::pin(async move {
+            self.client
+                .query_drop(statement)
+                .await
+                .map_err(|error| fault(&error))
+        })
+    }
+
+    fn stand_still(&mut self) -> Pending<'_, Result<(), Fault>> {
+        let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+        Box::pin(async move { self.client.query_drop(begin).await.map_err(|error| fault(&error)) })
+    }
+
+    fn rows<'a>(
+        &'a mut self,
+        table: &'a Table,
+        after: Option<&'a Key>,
+        until: Option<&'a Key>,
+        most: usize,
+    ) -> Pending<'a, Result<Vec<Row>, Fault>> {
+        Box::pin(async move {
+            let (statement, bounds) = selection(table, after, until, most);
+            let rows: Vec<mysql_async::Row> = self
+                .client
+                .exec(statement, positional(bounds))
+                .await
+                .map_err(|error| fault(&error))?;
+            let read = |row: mysql_async::Row| {
+                let values = row.unwrap().into_iter().zip(&table.columns);
+                values.map(|(value, column)| cell(column.kind, value)).collect()
+            };
+            Ok(rows.into_iter().map(read).collect())
+        })
+    }
+
+    fn write<'a>(
+        &'a mut self,
+        table: &'a Table,
+        changes: &'a [Change],
+    ) -> Pending<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            for row in changes.iter().filter_map(Change::row) {
+                table.check(row).map_err(StoreError::Data)?;
+            }
+            let careful = self.unique.contains(&table.name);
+            let mut transaction = self
+                .client
+                .start_transaction(TxOpts::default())
+                .await
+                .map_err(|error| refused(&error))?;
+            let gone = changes.iter().filter(|change| change.row().is_none());
+            let gone: Vec<Row> = gone.map(|change| change.key(table).0).collect();
+            for keys in gone.chunks(PARAMETERS / table.key.len().max(1)) {
+                let statement = deletion(table, keys.len());
+                exec(&mut transaction, statement, keys).await?;
+            }
+            if careful {
+                // An upsert would change whichever row has the same value in another key: each row is changed by its own key alone.
+                for change in changes {
+                    if let Change::Update(row) = change {
+                        exec(&mut transaction, update(table), &[for_update(table, row)]).await?;
+                    }
+                }
+            }
+            let upserts = changes
+                .iter()
+                .filter(|change| !careful || matches!(change, Change::Insert(_)));
+            let rows: Vec<Row> = upserts.filter_map(Change::row).cloned().collect();
+            for rows in rows.chunks((PARAMETERS / table.columns.len().max(1)).max(1)) {
+                let statement = insertion(table, rows.len(), careful);
+                exec(&mut transaction, statement, rows).await?;
+            }
+            transaction.commit().await.map_err(|error| refused(&error))
+        })
+    }
+}
+
+async fn exec(
+    transaction: &mut mysql_async::Transaction<'_>,
+    statement: String,
+    rows: &[Row],
+) -> Result<(), StoreError> {
+    let values = rows.iter().flatten().map(value).collect();
+    let sent = transaction.exec_drop(statement, positional(values)).await;
+    sent.map_err(|error| refused(&error))
+}
+
+fn positional(values: Vec<Value>) -> Params {
+    match values.is_empty() {
+        true => Params::Empty,
+        false => Params::Positional(values),
+    }
+}
+
+/// Errors about values: duplicates, nulls, ranges, lengths, formats, foreign keys, constraints, packets that are too large
+/// (<https://mariadb.com/kb/en/mariadb-error-code-reference/>).
+fn refused(error: &Error) -> StoreError {
+    const DATA: [u16; 17] = [
+        1022, 1048, 1062, 1153, 1216, 1217, 1264, 1265, 1292, 1366, 1406, 1411, 1451, 1452, 1586, 3819, 4025,
+    ];
+    match error {
+        Error::Server(server) if DATA.contains(&server.code) => StoreError::Data(server.message.clone()),
+        error => StoreError::Fault(fault(error)),
+    }
+}
+
+fn kind(base: &str, full: &str, sizes: Option<(u16, u16)>) -> Kind {
+    let unsigned = full.contains("unsigned");
+    match base.to_lowercase().as_str() {
+        "tinyint" if full.starts_with("tinyint(1)") && !unsigned => Kind::Bool,
+        "bigint" if unsigned => Kind::Unsigned,
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => Kind::Int,
+        "float" | "double" => Kind::Float,
+        "decimal" => Kind::Decimal(sizes),
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" | "bit" | "geometry" => {
+            Kind::Bytes
+        }
+        "timestamp" => Kind::Instant,
+        "datetime" => Kind::DateTime,
+        "date" => Kind::Date,
+        "time" => Kind::Time,
+        "uuid" => Kind::Uuid,
+        "json" => Kind::Json,
+        _ => Kind::Text,
+    }
+}
+
+/// `key`: how many bytes a key may take of it; none where it is in none.
+fn declared(kind: Kind, key: Option<usize>) -> String {
+    match kind {
+        Kind::Bool => "TINYINT(1)",
+        Kind::Int => "BIGINT",
+        Kind::Unsigned => "BIGINT UNSIGNED",
+        Kind::Float => "DOUBLE",
+        Kind::Decimal(Some((digits, behind))) => {
+            return format!("DECIMAL({}, {})", digits.min(65), behind.min(30));
+        }
+        // All digits that there can be, half of them behind the point.
+        Kind::Decimal(None) => "DECIMAL(65, 30)",
+        Kind::Text | Kind::Any | Kind::Json => match key {
+            // Four bytes to a letter.
+            Some(bytes) => return format!("VARCHAR({})", bytes / 4),
+            None => "LONGTEXT",
+        },
+        Kind::Bytes => match key {
+            Some(bytes) => return format!("VARBINARY({bytes})"),
+            None => "LONGBLOB",
+        },
+        // TIMESTAMP ends in 2038.
+        Kind::Instant | Kind::DateTime => "DATETIME(6)",
+        Kind::Date => "DATE",
+        Kind::Time => "TIME(6)",
+        // MySQL, and MariaDB before 10.7, have no such type.
+        Kind::Uuid => "CHAR(36) CHARACTER SET ascii",
+    }
+    .to_owned()
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+fn list<'t>(columns: impl Iterator<Item = &'t Column>, write: impl Fn(&str) -> String) -> String {
+    columns
+        .map(|column| write(&quoted(&column.name)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn creation(table: &Table) -> String {
+    let share = KEY_BYTES / table.key.len().max(1);
+    let column = |(at, column): (usize, &Column)| {
+        let null = if column.nullable { "NULL" } else { "NOT NULL" };
+        format!(
+            "{} {} {null}",
+            quoted(&column.name),
+            declared(column.kind, table.key.contains(&at).then_some(share))
+        )
+    };
+    let columns: Vec<String> = table.columns.iter().enumerate().map(column).collect();
+    let key = list(table.key_columns(), str::to_owned);
+    // Compared byte by byte: otherwise 'a' and 'A' would be one key.
+    format!(
+        "CREATE TABLE {} ({}, PRIMARY KEY ({key})) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        quoted(&table.name),
+        columns.join(", ")
+    )
+}
+
+/// How a column is read.
+fn expression(column: &Column) -> String {
+    let name = quoted(&column.name);
+    match column.kind {
+        Kind::Uuid | Kind::Json | Kind::Text => format!("CAST({name} AS CHAR)"),
+        _ => name,
+    }
+}
+
+/// How a column of a key is ordered: texts by their bytes, whatever their collation.
+fn ordered(column: &Column) -> String {
+    let name = quoted(&column.name);
+    match column.kind {
+        Kind::Text | Kind::Uuid | Kind::Json | Kind::Any => {
+            format!("CAST(CONVERT(CAST({name} AS CHAR) USING utf8mb4) AS BINARY)")
+        }
+        _ => name,
+    }
+}
+
+fn selection(table: &Table, after: Option<&Key>, until: Option<&Key>, most: usize) -> (String, Vec<Value>) {
+    let columns: Vec<String> = table.columns.iter().map(expression).collect();
+    let order: Vec<String> = table.key_columns().map(ordered).collect();
+    let order = order.join(", ");
+    let marks = list(table.key_columns(), |_| "?".to_owned());
+    let (mut conditions, mut bounds) = (String::new(), Vec::new());
+    for (bound, sign) in [(after, ">"), (until, "<=")] {
+        let Some(Key(cells)) = bound else { continue };
+        conditions.push_str(&format!(" AND ({order}) {sign} ({marks})"));
+        bounds.extend(cells.iter().map(value));
+    }
+    let (columns, name) = (columns.join(", "), quoted(&table.name));
+    let statement = format!("SELECT {columns} FROM {name} WHERE 1{conditions} ORDER BY {order} LIMIT {most}");
+    (statement, bounds)
+}
+
+fn marks(columns: usize, rows: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row.as_str(); rows].join(", ")
+}
+
+fn deletion(table: &Table, rows: usize) -> String {
+    let key = list(table.key_columns(), str::to_owned);
+    format!(
+        "DELETE FROM {} WHERE ({key}) IN ({})",
+        quoted(&table.name),
+        marks(table.key.len(), rows)
+    )
+}
+
+fn insertion(table: &Table, rows: usize, careful: bool) -> String {
+    let columns = list(table.columns.iter(), str::to_owned);
+    let set = list(table.columns.iter(), |name| format!("{name} = VALUES({name})"));
+    let action = if careful {
+        String::new()
+    } else {
+        format!(" ON DUPLICATE KEY UPDATE {set}")
+    };
+    format!(
+        "INSERT INTO {} ({columns}) VALUES {}{action}",
+        quoted(&table.name),
+        marks(table.columns.len(), rows)
+    )
+}
+
+fn update(table: &Table) -> String {
+    let set = list(table.columns.iter(), |name| format!("{name} = ?"));
+    let key = table
+        .key_columns()
+        .map(|column| format!("{} = ?", quoted(&column.name)));
+    format!(
+        "UPDATE {} SET {set} WHERE {}",
+        quoted(&table.name),
+        key.collect::<Vec<_>>().join(" AND ")
+    )
+}
+
+fn for_update(table: &Table, row: &Row) -> Row {
+    row.iter().cloned().chain(Key::of(table, row).0).collect()
+}
+
+fn cell(kind: Kind, value: Value) -> Cell {
+    match value {
+        Value::NULL => Cell::Null,
+        Value::Int(number) => Cell::Int(number.into()),
+        Value::UInt(number) => Cell::Int(number.into()),
+        // By its shortest text, so that 0.1 stays 0.1.
+        Value::Float(number) => Cell::Float(number.to_string().parse().unwrap_or_else(|_| number.into())),
+        Value::Double(number) => Cell::Float(number),
+        Value::Date(year, month, day, ..) if kind == Kind::Date => {
+            Cell::Text(format!("{year:04}-{month:02}-{day:02}"))
+        }
+        Value::Date(year, month, day, hour, minute, second, micros) => Cell::Text(format!(
+            "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}"
+        )),
+        Value::Time(negative, days, hours, minutes, seconds, micros) => {
+            let sign = if negative { "-" } else { "" };
+            let hours = u64::from(days) * 24 + u64::from(hours);
+            Cell::Text(format!("{sign}{hours:02}:{minutes:02}:{seconds:02}.{micros:06}"))
+        }
+        Value::Bytes(bytes) if kind == Kind::Bytes => Cell::Bytes(bytes),
+        Value::Bytes(bytes) => match String::from_utf8(bytes) {
+            Ok(text) if kind == Kind::Uuid => Cell::Text(text.to_lowercase()),
+            Ok(text) => Cell::Text(text),
+            Err(error) => Cell::Bytes(error.into_bytes()),
+        },
+    }
+}
+
+fn value(cell: &Cell) -> Value {
+    match cell {
+        Cell::Null => Value::NULL,
+        Cell::Int(number) => match i64::try_from(*number) {
+            Ok(number) => Value::Int(number),
+            // Larger than any column's: the server refuses it as it should.
+            Err(_) => u64::try_from(*number)
+                .map_or_else(|_| Value::Bytes(number.to_string().into_bytes()), Value::UInt),
+        },
+        Cell::Float(number) => Value::Double(*number),
+        Cell::Text(text) => Value::Bytes(text.clone().into_bytes()),
+        Cell::Bytes(bytes) => Value::Bytes(bytes.clone()),
+    }
+}

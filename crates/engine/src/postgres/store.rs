@@ -1,0 +1,441 @@
+//! PostgreSQL as an end of a rule.
+//!
+//! Values travel as the text that the server itself writes and reads, but for whole numbers, truth values, floats and bytes. A session pins time zone and
+//! formats, so that this text does not depend on the settings of the server.
+
+use super::connect::{fault, open as connect};
+use crate::fault::Fault;
+use crate::rules::{Cell, Change, Column, Key, Kind, Row, Store, StoreError, Table};
+use crate::target::Target;
+use replica_core::source::Pending;
+use std::collections::HashMap;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error};
+
+/// How texts look, whatever the server's settings are.
+const SETUP: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; SET bytea_output = 'hex'";
+/// Of every column of the user's own tables: its table, name, type, size, nullability, whether it is generated, and its place in the primary key.
+const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, t.typname::text, format_type(a.atttypid, a.atttypmod), a.atttypmod,
+        NOT a.attnotnull, a.attgenerated <> '', coalesce(array_position(i.indkey::int2[], a.attnum), -1)::int4
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = to_regnamespace(current_schema()::text)
+        AND c.relname NOT LIKE '\\_rm\\_%' AND c.relname <> 'fleet_heartbeat'
+    ORDER BY c.relname, a.attnum";
+
+struct PostgresStore {
+    client: Client,
+    /// Each column's own type, as the server writes it.
+    types: HashMap<(String, String), String>,
+    /// Whether a transaction is open in which everything is read.
+    still: bool,
+}
+
+/// Connects.
+pub(super) async fn open(target: Target) -> Result<Box<dyn Store>, Fault> {
+    let client = connect(&target, "replica-monitor rules").await?.client;
+    client.batch_execute(SETUP).await.map_err(|error| fault(&error))?;
+    Ok(Box::new(PostgresStore {
+        client,
+        types: HashMap::new(),
+        still: false,
+    }))
+}
+
+impl Store for PostgresStore {
+    fn tables(&mut self) -> Pending<'_, Result<Vec<Table>, Fault>> {
+        Box::pin(async {
+            let rows = self
+                .client
+                .query(COLUMNS, &[])
+                .await
+                .map_err(|error| fault(&error))?;
+            let mut tables: Vec<(Table, Vec<(i32, usize)>)> = Vec::new();
+            for row in rows {
+                let (name, column): (String, String) = (row.get(0), row.get(1));
+                let (base, native): (String, String) = (row.get(2), row.get(3));
+                self.types.insert((name.clone(), column.clone()), native);
+                if tables.last().is_none_or(|(table, _)| table.name != name) {
+                    let (columns, key) = (Vec::new(), Vec::new());
+                    tables.push((Table { name, columns, key }, Vec::new()));
+                }
+                let Some((table, key)) = tables.last_mut() else {
+                    continue;
+                };
+                // The first place is 0 in an int2vector.
+                if let Ok(place) = u16::try_from(row.get::<_, i32>(7)) {
+                    key.push((place.into(), table.columns.len()));
+                }
+                table.columns.push(Column {
+                    name: column,
+                    kind: kind(&base, row.get(4)),
+                    nullable: row.get(5),
+                    generated: row.get(6),
+                });
+            }
+            let with_key = |(mut table, mut key): (Table, Vec<(i32, usize)>)| {
+                key.sort_unstable();
+                table.key = key.into_iter().map(|(_, at)| at).collect();
+                table
+            };
+            Ok(tables.into_iter().map(with_key).collect())
+        })
+    }
+
+    fn kind_of(&self, kind: Kind) -> Kind {
+        match kind {
+            Kind::Any => Kind::Text,
+            other => other,
+        }
+    }
+
+    fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>> {
+        let statement = creation(table);
+        Box::pin(async move {
+            self.client
+                .batch_execute(&statement)
+                .await
+                .map_err(|error| fault(&error))
+        })
+    }
+
+    fn stand_still(&mut self) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(async {
+            if !self.still {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                self.client
+                    .batch_execute(begin)
+                    .await
+                    .map_err(|error| fault(&error))?;
+                self.still = true;
+            }
+            Ok(())
+        })
+    }
+
+    fn rows<'a>(
+        &'a mut self,
+        table: &'a Table,
+        after: Option<&'a Key>,
+        until: Option<&'a Key>,
+        most: usize,
+    ) -> Pending<'a, Result<Vec<Row>, Fault>> {
+        Box::pin(async move {
+            let (statement, bounds) = selection(table, after, until, most);
+            let bounds: Vec<(&(dyn ToSql + Sync), Type)> = bounds
+                .iter()
+                .map(|bound| (bound as &(dyn ToSql + Sync), Type::TEXT))
+                .collect();
+            let rows = self.client.query_typed(&statement, &bounds).await;
+            let rows = rows.map_err(|error| fault(&error))?;
+            rows.iter()
+                .map(|row| read(table, row).map_err(|error| fault(&error)))
+                .collect()
+        })
+    }
+
+    fn write<'a>(
+        &'a mut self,
+        table: &'a Table,
+        changes: &'a [Change],
+    ) -> Pending<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let rows: Vec<&Row> = changes.iter().filter_map(Change::row).collect();
+            for row in &rows {
+                table.check(row).map_err(StoreError::Data)?;
+            }
+            let gone = changes.iter().filter(|change| change.row().is_none());
+            let gone: Vec<Key> = gone.map(|change| change.key(table)).collect();
+            let (delete, upsert) = (self.deletion(table), self.upsertion(table));
+            let transaction = self.client.transaction().await.map_err(|error| refused(&error))?;
+            if !gone.is_empty() {
+                let keys: Vec<&Row> = gone.iter().map(|key| &key.0).collect();
+                send(&transaction, &delete, &columns(&keys, table.key.len())).await?;
+            }
+            if !rows.is_empty() {
+                send(&transaction, &upsert, &columns(&rows, table.columns.len())).await?;
+            }
+            transaction.commit().await.map_err(|error| refused(&error))
+        })
+    }
+}
+
+impl PostgresStore {
+    fn native(&self, table: &Table, column: &Column) -> &str {
+        let key = (table.name.clone(), column.name.clone());
+        self.types.get(&key).map_or("text", String::as_str)
+    }
+
+    fn deletion(&self, table: &Table) -> String {
+        let name = quoted(&table.name);
+        let keys = (1..).zip(table.key_columns());
+        let (mut arrays, mut names, mut same) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, column) in keys {
+            arrays.push(format!("${at}"));
+            names.push(format!("k{at}"));
+            same.push(format!(
+                "t.{} = d.k{at}::{}",
+                quoted(&column.name),
+                self.native(table, column)
+            ));
+        }
+        let (arrays, names) = (arrays.join(", "), names.join(", "));
+        format!(
+            "DELETE FROM {name} t USING unnest({arrays}) AS d({names}) WHERE {}",
+            same.join(" AND ")
+        )
+    }
+
+    fn upsertion(&self, table: &Table) -> String {
+        let numbered = || (1..).zip(&table.columns);
+        let columns = names(table.columns.iter());
+        let arrays: Vec<String> = numbered().map(|(at, _)| format!("${at}")).collect();
+        let values: Vec<String> = numbered().map(|(at, _)| format!("c{at}")).collect();
+        let cast = |(at, column): (i32, &Column)| format!("c{at}::{}", self.native(table, column));
+        let cast: Vec<String> = numbered().map(cast).collect();
+        let others = (0..)
+            .zip(&table.columns)
+            .filter(|(at, _)| !table.key.contains(at));
+        let set: Vec<String> = others
+            .map(|(_, column)| format!("{0} = excluded.{0}", quoted(&column.name)))
+            .collect();
+        let action = if set.is_empty() {
+            "NOTHING".to_owned()
+        } else {
+            format!("UPDATE SET {}", set.join(", "))
+        };
+        format!(
+            "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {} FROM unnest({}) AS u({}) ON CONFLICT ({}) DO {action}",
+            quoted(&table.name),
+            cast.join(", "),
+            arrays.join(", "),
+            values.join(", "),
+            names(table.key_columns()),
+        )
+    }
+}
+
+/// The values column by column, as the server's own text.
+fn columns(rows: &[&Row], width: usize) -> Vec<Vec<Option<String>>> {
+    let column = |at: usize| {
+        rows.iter()
+            .map(|row| row.get(at).and_then(Cell::written))
+            .collect()
+    };
+    (0..width).map(column).collect()
+}
+
+async fn send(
+    transaction: &tokio_postgres::Transaction<'_>,
+    statement: &str,
+    columns: &[Vec<Option<String>>],
+) -> Result<(), StoreError> {
+    let typed: Vec<(&(dyn ToSql + Sync), Type)> = columns
+        .iter()
+        .map(|column| (column as &(dyn ToSql + Sync), Type::TEXT_ARRAY))
+        .collect();
+    let sent = transaction.query_typed(statement, &typed).await;
+    sent.map(drop).map_err(|error| refused(&error))
+}
+
+/// Classes 22 (data) and 23 (constraints): <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn refused(error: &Error) -> StoreError {
+    match error.as_db_error() {
+        Some(server) if server.code().code().starts_with("22") || server.code().code().starts_with("23") => {
+            let detail = server.detail().map(|detail| format!(": {detail}"));
+            StoreError::Data(format!("{}{}", server.message(), detail.unwrap_or_default()))
+        }
+        _ => StoreError::Fault(fault(error)),
+    }
+}
+
+fn kind(base: &str, modifier: i32) -> Kind {
+    match base {
+        "bool" => Kind::Bool,
+        "int2" | "int4" | "int8" => Kind::Int,
+        "float4" | "float8" => Kind::Float,
+        // A modifier is ((digits << 16) | behind the point) + 4; -1 is none.
+        "numeric" => match modifier
+            .checked_sub(4)
+            .and_then(|sizes| u32::try_from(sizes).ok())
+        {
+            Some(sizes) if sizes == 20 << 16 => Kind::Unsigned,
+            Some(sizes) => Kind::Decimal(Some(((sizes >> 16) as u16, (sizes & 0x7ff) as u16))),
+            None => Kind::Decimal(None),
+        },
+        "bytea" => Kind::Bytes,
+        "timestamptz" => Kind::Instant,
+        "timestamp" => Kind::DateTime,
+        "date" => Kind::Date,
+        "time" => Kind::Time,
+        "uuid" => Kind::Uuid,
+        "json" | "jsonb" => Kind::Json,
+        _ => Kind::Text,
+    }
+}
+
+fn declared(kind: Kind) -> String {
+    match kind {
+        Kind::Bool => "boolean",
+        Kind::Int => "bigint",
+        Kind::Unsigned => "numeric(20)",
+        Kind::Float => "double precision",
+        Kind::Decimal(Some((digits, behind))) => return format!("numeric({digits}, {behind})"),
+        Kind::Decimal(None) => "numeric",
+        Kind::Text | Kind::Any => "text",
+        Kind::Bytes => "bytea",
+        Kind::Instant => "timestamptz",
+        Kind::DateTime => "timestamp",
+        Kind::Date => "date",
+        Kind::Time => "time",
+        Kind::Uuid => "uuid",
+        Kind::Json => "jsonb",
+    }
+    .to_owned()
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn names<'t>(columns: impl Iterator<Item = &'t Column>) -> String {
+    columns
+        .map(|column| quoted(&column.name))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn creation(table: &Table) -> String {
+    let column = |column: &Column| {
+        let null = if column.nullable { "" } else { " NOT NULL" };
+        format!("{} {}{null}", quoted(&column.name), declared(column.kind))
+    };
+    let columns: Vec<String> = table.columns.iter().map(column).collect();
+    let key = names(table.key_columns());
+    format!(
+        "CREATE TABLE {} ({}, PRIMARY KEY ({key}))",
+        quoted(&table.name),
+        columns.join(", ")
+    )
+}
+
+/// How a column is read.
+fn expression(column: &Column) -> String {
+    let name = quoted(&column.name);
+    match column.kind {
+        Kind::Bool | Kind::Bytes => name,
+        Kind::Int => format!("{name}::int8"),
+        Kind::Float => format!("{name}::float8"),
+        _ => format!("{name}::text"),
+    }
+}
+
+/// How a column of a key is ordered, and how a bound of it is read from text.
+fn ordered(column: &Column) -> (String, &'static str) {
+    let name = quoted(&column.name);
+    match column.kind {
+        Kind::Bool => (format!("{name}::int"), "int"),
+        Kind::Int => (name, "int8"),
+        Kind::Unsigned => (name, "numeric"),
+        Kind::Bytes => (name, "bytea"),
+        _ => (format!("{name}::text COLLATE \"C\""), "text"),
+    }
+}
+
+fn selection(
+    table: &Table,
+    after: Option<&Key>,
+    until: Option<&Key>,
+    most: usize,
+) -> (String, Vec<Option<String>>) {
+    let columns: Vec<String> = table.columns.iter().map(expression).collect();
+    let keys: Vec<(String, &str)> = table.key_columns().map(ordered).collect();
+    let order: Vec<&str> = keys.iter().map(|(order, _)| order.as_str()).collect();
+    let order = order.join(", ");
+    let (mut conditions, mut bounds) = (String::new(), Vec::new());
+    for (bound, sign) in [(after, ">"), (until, "<=")] {
+        let Some(Key(cells)) = bound else { continue };
+        let marks: Vec<String> = (bounds.len() + 1..)
+            .zip(&keys)
+            .map(|(at, (_, native))| format!("${at}::{native}"))
+            .collect();
+        conditions.push_str(&format!(" AND ({order}) {sign} ({})", marks.join(", ")));
+        bounds.extend(cells.iter().map(Cell::written));
+    }
+    let (columns, name) = (columns.join(", "), quoted(&table.name));
+    let statement =
+        format!("SELECT {columns} FROM {name} WHERE true{conditions} ORDER BY {order} LIMIT {most}");
+    (statement, bounds)
+}
+
+fn read(table: &Table, row: &tokio_postgres::Row) -> Result<Row, Error> {
+    let cell = |(at, column): (usize, &Column)| {
+        Ok(match column.kind {
+            Kind::Bool => row
+                .try_get::<_, Option<bool>>(at)?
+                .map(|truth| Cell::Int(truth.into())),
+            Kind::Int => row
+                .try_get::<_, Option<i64>>(at)?
+                .map(|number| Cell::Int(number.into())),
+            Kind::Float => row.try_get::<_, Option<f64>>(at)?.map(Cell::Float),
+            Kind::Bytes => row.try_get::<_, Option<Vec<u8>>>(at)?.map(Cell::Bytes),
+            kind => row
+                .try_get::<_, Option<String>>(at)?
+                .map(|text| plain(kind, text)),
+        }
+        .unwrap_or(Cell::Null))
+    };
+    table.columns.iter().enumerate().map(cell).collect()
+}
+
+/// The server leaves off fractions that are zero, and adds the time zone, which is pinned.
+fn plain(kind: Kind, text: String) -> Cell {
+    match kind {
+        Kind::Unsigned => text.parse().map_or(Cell::Text(text), Cell::Int),
+        Kind::Instant | Kind::DateTime | Kind::Time => {
+            let bare = text.strip_suffix("+00").unwrap_or(&text);
+            match bare.split_once('.') {
+                _ if !bare.ends_with(|last: char| last.is_ascii_digit()) => Cell::Text(text),
+                Some((whole, fraction)) => Cell::Text(format!("{whole}.{fraction:0<6}")),
+                None => Cell::Text(format!("{bare}.000000")),
+            }
+        }
+        _ => Cell::Text(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_with_all_their_digits() {
+        for (kind, text, wants) in [
+            (
+                Kind::Instant,
+                "2026-11-26 14:02:31+00",
+                "2026-11-26 14:02:31.000000",
+            ),
+            (
+                Kind::Instant,
+                "2026-11-26 14:02:31.04+00",
+                "2026-11-26 14:02:31.040000",
+            ),
+            (Kind::Time, "14:02:31.5", "14:02:31.500000"),
+            (Kind::Instant, "infinity", "infinity"),
+            (Kind::Date, "2026-11-26", "2026-11-26"),
+        ] {
+            assert_eq!(plain(kind, text.to_owned()), Cell::Text(wants.to_owned()));
+        }
+    }
+
+    #[test]
+    fn sizes_of_decimals_are_unpacked() {
+        assert_eq!(
+            kind("numeric", ((10 << 16) | 2) + 4),
+            Kind::Decimal(Some((10, 2)))
+        );
+        assert_eq!(kind("numeric", (20 << 16) + 4), Kind::Unsigned);
+        assert_eq!(kind("numeric", -1), Kind::Decimal(None));
+    }
+}

@@ -1,0 +1,152 @@
+//! From where to where the rows of a rule go, as its tree declares.
+
+use crate::driver::driver_of;
+use crate::fault::Fault;
+use crate::rules::store::Store;
+use crate::target::Target;
+use replica_core::tree::{Tree, TreeProject, TreeReplica};
+use replica_core::{ReplicaKey, Role, Rule, RuleMode};
+use std::fmt;
+
+/// One way that rows go.
+pub struct Direction {
+    /// Who is read.
+    pub from: End,
+    /// Who is written.
+    pub to: End,
+}
+
+/// One end of it.
+#[derive(Clone)]
+pub struct End {
+    /// Which replica of the tree that is.
+    pub key: ReplicaKey,
+    target: Target,
+}
+
+/// What running a rule means.
+pub struct Plan {
+    /// The rule.
+    pub rule: Rule,
+    /// Each is run on its own.
+    pub directions: Vec<Direction>,
+}
+
+/// Why a rule cannot be run, in a sentence that says what to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanError(pub String);
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+impl Plan {
+    /// The plan of the rule `name`: from the master of its source to that of its target; within one project from the master to each slave that
+    /// cannot follow it by itself.
+    pub fn of(tree: &Tree, name: &str) -> Result<Self, PlanError> {
+        let wrong = |why: String| PlanError(format!("the rule {name:?}: {why}"));
+        let Some(rule) = tree.rules.iter().find(|rule| &*rule.name == name) else {
+            let known: Vec<&str> = tree.rules.iter().map(|rule| &*rule.name).collect();
+            let known = match known.is_empty() {
+                true => "the tree has none".to_owned(),
+                false => format!("there are {}", known.join(", ")),
+            };
+            return Err(PlanError(format!("there is no rule {name:?}; {known}")));
+        };
+        if let Some(problem) = &rule.problem {
+            return Err(wrong(problem.to_string()));
+        }
+        if rule.mode == RuleMode::Unknown {
+            return Err(wrong("its mode is unknown".to_owned()));
+        }
+        let source = project(tree, &rule.source).map_err(wrong)?;
+        let from = end(source, master(source).map_err(wrong)?).map_err(wrong)?;
+        let targets: Vec<End> = if rule.source == rule.target {
+            let fed = source
+                .replicas
+                .iter()
+                .filter(|replica| is_fed(replica, from.target.dialect().name()));
+            fed.map(|replica| end(source, replica))
+                .collect::<Result<_, _>>()
+                .map_err(wrong)?
+        } else {
+            let target = project(tree, &rule.target).map_err(wrong)?;
+            vec![end(target, master(target).map_err(wrong)?).map_err(wrong)?]
+        };
+        if targets.is_empty() {
+            return Err(wrong(format!(
+                "every slave of {:?} follows its master by itself: there is nothing to feed",
+                &*rule.source
+            )));
+        }
+        let directions = targets.into_iter().map(|to| Direction {
+            from: from.clone(),
+            to,
+        });
+        Ok(Self {
+            rule: rule.clone(),
+            directions: directions.collect(),
+        })
+    }
+}
+
+fn project<'t>(tree: &'t Tree, name: &str) -> Result<&'t TreeProject, String> {
+    let found = tree.projects.iter().find(|project| &*project.name == name);
+    found.ok_or_else(|| format!("the tree has no project {name:?}"))
+}
+
+fn master(project: &TreeProject) -> Result<&TreeReplica, String> {
+    let mut masters = project
+        .replicas
+        .iter()
+        .filter(|replica| replica.role == Role::Master);
+    match (masters.next(), masters.next()) {
+        (Some(master), None) => Ok(master),
+        (None, _) => Err(format!("the project {:?} declares no master", &*project.name)),
+        (Some(_), Some(_)) => Err(format!(
+            "the project {:?} declares more than one master",
+            &*project.name
+        )),
+    }
+}
+
+/// A file follows nobody, nor does a server of another product.
+fn is_fed(replica: &TreeReplica, master: &str) -> bool {
+    let dialect = replica.dialect.as_ref();
+    let fed = |dialect: &replica_core::Dialect| {
+        let same = driver_of(dialect).is_some_and(|driver| driver.dialects.contains(&master));
+        dialect.is_file() || !same
+    };
+    replica.role == Role::Slave && dialect.is_some_and(fed)
+}
+
+fn end(project: &TreeProject, replica: &TreeReplica) -> Result<End, String> {
+    let key = ReplicaKey::new(project.name.clone(), replica.name.clone());
+    let target =
+        Target::declared(replica).map_err(|fault| format!("{} / {}: {fault}", key.project, key.replica))?;
+    Ok(End { key, target })
+}
+
+impl End {
+    /// `project / replica`.
+    pub fn words(&self) -> String {
+        format!("{} / {}", self.key.project, self.key.replica)
+    }
+
+    /// Connects to it.
+    pub async fn open(&self) -> Result<Box<dyn Store>, Fault> {
+        let dialect = self.target.dialect();
+        let store = driver_of(dialect).and_then(|driver| driver.store);
+        let Some(store) = store else {
+            return Err(Fault::new(
+                crate::FaultKind::NotAsked,
+                format!("rules cannot read or write {} yet", dialect.name()),
+            ));
+        };
+        store(self.target.clone()).await
+    }
+}

@@ -1,0 +1,294 @@
+//! A full mirror: walks both ends in the order of the keys, stretch by stretch, and writes what differs.
+//!
+//! Only two stretches are ever in memory. What was written stays written: a run that is cut off is finished by the next one.
+
+use super::diff::diff;
+use super::store::{Change, Key, Rejected, Row, Store, StoreError};
+use super::table::Table;
+use crate::fault::{Fault, FaultKind};
+use replica_core::rule::CollectionStats;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// Rows of a stretch, at most and at least.
+const STRETCH: (usize, usize) = (2000, 20);
+/// The size of a stretch in memory above which the next one has fewer rows.
+const LARGE: usize = 8 << 20;
+/// How long a database may take for one stretch.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// Rejected rows that are remembered with their reason; all are counted.
+const REMEMBERED: usize = 100;
+
+/// How far a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The table that it is at.
+    pub table: String,
+    /// How many tables are done, and how many there are.
+    pub tables: (usize, usize),
+    /// How many rows of the source were read so far.
+    pub rows: u64,
+}
+
+/// Why a run ended before its end.
+#[derive(Debug)]
+pub enum Stopped {
+    /// Somebody asked for it.
+    Asked,
+    /// An end cannot be spoken to.
+    Fault {
+        /// Which end: the source or the target.
+        end: &'static str,
+        /// What is wrong.
+        fault: Fault,
+    },
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked => f.write_str("stopped before its end"),
+            Self::Fault { end, fault } => write!(f, "the {end}: {fault}"),
+        }
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// One run from one store to another.
+pub struct SnapshotRun<'r> {
+    source: Box<dyn Store>,
+    target: Box<dyn Store>,
+    told: &'r (dyn Fn(&Progress) + Sync),
+    stop: &'r (dyn Fn() -> bool + Sync),
+    progress: Progress,
+    /// What was done so far, table by table.
+    pub details: Vec<CollectionStats>,
+    /// Rows that the target did not take, the first of them.
+    pub rejected: Vec<Rejected>,
+    /// Tables that were left alone, and why.
+    pub refused: BTreeMap<String, String>,
+}
+
+impl<'r> SnapshotRun<'r> {
+    /// A run that tells how far it is, and ends early when `stop` says so.
+    pub fn new(
+        source: Box<dyn Store>,
+        target: Box<dyn Store>,
+        told: &'r (dyn Fn(&Progress) + Sync),
+        stop: &'r (dyn Fn() -> bool + Sync),
+    ) -> Self {
+        let progress = Progress {
+            table: String::new(),
+            tables: (0, 0),
+            rows: 0,
+        };
+        Self {
+            source,
+            target,
+            told,
+            stop,
+            progress,
+            details: Vec::new(),
+            rejected: Vec::new(),
+            refused: BTreeMap::new(),
+        }
+    }
+
+    /// Mirrors the tables of these names; `*` is every one that the source has now.
+    pub async fn run(&mut self, collections: &[impl AsRef<str>]) -> Result<(), Stopped> {
+        let theirs = within("source", self.source.tables()).await?;
+        let all = collections.iter().any(|name| name.as_ref() == "*");
+        let wanted = |table: &&Table| all || collections.iter().any(|name| name.as_ref() == table.name);
+        let tables: Vec<&Table> = theirs.iter().filter(wanted).collect();
+        for name in collections.iter().map(AsRef::as_ref).filter(|name| *name != "*") {
+            if !theirs.iter().any(|table| table.name == name) {
+                let why = "the source has no such table".to_owned();
+                self.refused.insert(name.to_owned(), why);
+            }
+        }
+        within("source", self.source.stand_still()).await?;
+        self.progress.tables.1 = tables.len();
+        for table in tables {
+            self.progress.table.clone_from(&table.name);
+            match self.prepare(table).await? {
+                Ok((read, written)) => self.mirror(&read, &written).await?,
+                Err(why) => drop(self.refused.insert(table.name.clone(), why)),
+            }
+            self.progress.tables.0 += 1;
+        }
+        Ok(())
+    }
+
+    /// What is read and what is written of a table, which is created where the target lacks it.
+    async fn prepare(&mut self, table: &Table) -> Result<Result<(Table, Table), String>, Stopped> {
+        let same = |found: &Table| found.name.eq_ignore_ascii_case(&table.name);
+        let mut there = within("target", self.target.tables())
+            .await?
+            .into_iter()
+            .find(same);
+        if there.is_none() && !table.key.is_empty() {
+            within("target", self.target.create(table)).await?;
+            there = within("target", self.target.tables())
+                .await?
+                .into_iter()
+                .find(same);
+        }
+        Ok(match there {
+            Some(there) => table.into_target(&there),
+            None => table.into_target(&Table {
+                columns: Vec::new(),
+                ..table.clone()
+            }),
+        })
+    }
+
+    async fn mirror(&mut self, read: &Table, written: &Table) -> Result<(), Stopped> {
+        let mut done = CollectionStats {
+            collection: read.name.as_str().into(),
+            created: 0,
+            updated: 0,
+            deleted: 0,
+            skipped: 0,
+            errors: 0,
+        };
+        let mut walk = Walk::default();
+        let ended = loop {
+            if (self.stop)() {
+                break Err(Stopped::Asked);
+            }
+            (self.told)(&self.progress);
+            match self.stretch(read, written, &mut walk, &mut done).await {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(stopped) => break Err(stopped),
+            }
+        };
+        // What was done counts, however it ended.
+        self.details.push(done);
+        ended
+    }
+
+    /// One stretch; whether there may be more.
+    async fn stretch(
+        &mut self,
+        read: &Table,
+        written: &Table,
+        walk: &mut Walk,
+        done: &mut CollectionStats,
+    ) -> Result<bool, Stopped> {
+        let after = walk.after.as_ref();
+        let mut wanted = within("source", self.source.rows(read, after, None, walk.most)).await?;
+        let mut until = match wanted.len() < walk.most {
+            true => None,
+            false => wanted.last().map(|row| Key::of(read, row)),
+        };
+        // The target may have far more rows there: as many again are looked at, and the stretch ends with the last of them.
+        let most = walk.most * 2;
+        let found = within("target", self.target.rows(written, after, until.as_ref(), most)).await?;
+        if found.len() == most
+            && let Some(last) = found.last().map(|row| Key::of(written, row))
+        {
+            wanted.retain(|row| Key::of(read, row).order(&last).is_le());
+            until = Some(last);
+        }
+        walk.learn(&wanted);
+        self.progress.rows += wanted.len() as u64;
+        let (changes, same) = diff(read, wanted, &found);
+        done.skipped += same;
+        self.write(written, &changes, done).await?;
+        walk.after = until;
+        Ok(walk.after.is_some())
+    }
+
+    /// Writes changes; what the target does not take is halved until the row is found that is at fault.
+    async fn write(
+        &mut self,
+        table: &Table,
+        changes: &[Change],
+        done: &mut CollectionStats,
+    ) -> Result<(), Stopped> {
+        let mut left = vec![changes];
+        while let Some(changes) = left.pop() {
+            if changes.is_empty() {
+                continue;
+            }
+            let written = tokio::time::timeout(DEADLINE, self.target.write(table, changes)).await;
+            match written.unwrap_or_else(|_| Err(StoreError::Fault(late()))) {
+                Ok(()) => count(changes, done),
+                Err(StoreError::Fault(fault)) => return Err(Stopped::Fault { end: "target", fault }),
+                Err(StoreError::Data(_)) if changes.len() > 1 => {
+                    let (first, second) = changes.split_at(changes.len() / 2);
+                    left.extend([second, first]);
+                }
+                Err(StoreError::Data(why)) => {
+                    done.errors += 1;
+                    self.reject(table, &changes[0], why);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, table: &Table, change: &Change, why: String) {
+        if self.rejected.len() < REMEMBERED {
+            self.rejected.push(Rejected {
+                table: table.name.clone(),
+                key: change.key(table).words(),
+                why,
+            });
+        }
+    }
+}
+
+fn count(changes: &[Change], done: &mut CollectionStats) {
+    for change in changes {
+        *match change {
+            Change::Insert(_) => &mut done.created,
+            Change::Update(_) => &mut done.updated,
+            Change::Delete(_) => &mut done.deleted,
+        } += 1;
+    }
+}
+
+/// Where a walk is, and how long its next stretch may be.
+struct Walk {
+    after: Option<Key>,
+    most: usize,
+}
+
+impl Default for Walk {
+    fn default() -> Self {
+        Self {
+            after: None,
+            most: STRETCH.0,
+        }
+    }
+}
+
+impl Walk {
+    /// Wide rows come fewer at a time.
+    fn learn(&mut self, rows: &[Row]) {
+        let size: usize = rows.iter().flatten().map(super::Cell::size).sum();
+        self.most = match size > LARGE {
+            true => self.most / 2,
+            false if size < LARGE / 4 => self.most * 2,
+            false => self.most,
+        }
+        .clamp(STRETCH.1, STRETCH.0);
+    }
+}
+
+async fn within<T>(end: &'static str, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Stopped> {
+    let done = tokio::time::timeout(DEADLINE, work).await;
+    done.unwrap_or_else(|_| Err(late()))
+        .map_err(|fault| Stopped::Fault { end, fault })
+}
+
+fn late() -> Fault {
+    Fault::new(
+        FaultKind::TimedOut,
+        format!("no answer within {} s", DEADLINE.as_secs()),
+    )
+}

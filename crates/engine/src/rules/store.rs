@@ -1,0 +1,137 @@
+//! One database of a rule, as the engine needs it: its tables, its rows in the order of their keys, and batches written as a whole.
+
+use super::cell::{Cell, Kind};
+use super::table::Table;
+use crate::fault::Fault;
+use replica_core::source::Pending;
+use std::cmp::Ordering;
+use std::fmt;
+
+/// The values of a row, in the order of the columns that were asked for.
+pub type Row = Vec<Cell>;
+
+/// The values that name a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key(pub Vec<Cell>);
+
+impl Key {
+    /// The key of a row of that table.
+    pub fn of(table: &Table, row: &Row) -> Self {
+        Self(table.key.iter().filter_map(|at| row.get(*at).cloned()).collect())
+    }
+
+    /// The order in which every store gives rows.
+    pub fn order(&self, other: &Self) -> Ordering {
+        let pairs = self.0.iter().zip(&other.0);
+        pairs
+            .map(|(one, other)| one.order(other))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    }
+
+    /// As people read it.
+    pub fn words(&self) -> String {
+        let cells = self
+            .0
+            .iter()
+            .map(|cell| cell.written().unwrap_or_else(|| "null".to_owned()));
+        cells.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What is to be done to one row of a target.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// It lacks the row.
+    Insert(Row),
+    /// It has the row otherwise.
+    Update(Row),
+    /// It should not have the row.
+    Delete(Key),
+}
+
+impl Change {
+    /// The key of its row.
+    pub fn key(&self, table: &Table) -> Key {
+        match self {
+            Self::Insert(row) | Self::Update(row) => Key::of(table, row),
+            Self::Delete(key) => key.clone(),
+        }
+    }
+
+    /// The row to write, unless it is to be deleted.
+    pub fn row(&self) -> Option<&Row> {
+        match self {
+            Self::Insert(row) | Self::Update(row) => Some(row),
+            Self::Delete(_) => None,
+        }
+    }
+}
+
+/// Why a store did not do what it was asked for.
+#[derive(Debug)]
+pub enum StoreError {
+    /// It cannot be spoken to, or refuses all of it: trying the rows one by one would not help.
+    Fault(Fault),
+    /// A value cannot be stored: some row of the batch is at fault, and nothing of it was written.
+    Data(String),
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(f),
+            Self::Data(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// A row that the target did not take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rejected {
+    /// Its table.
+    pub table: String,
+    /// Its key, as people read it.
+    pub key: String,
+    /// Why, in the target's words.
+    pub why: String,
+}
+
+/// A database of a rule. Every call has the deadline of whoever makes it.
+pub trait Store: Send {
+    /// The tables that it has, without the ones of the system and of this program.
+    fn tables(&mut self) -> Pending<'_, Result<Vec<Table>, Fault>>;
+
+    /// What the values of a column of that kind are once it was created here.
+    fn kind_of(&self, kind: Kind) -> Kind;
+
+    /// Creates a table with such columns and that key, and nothing more.
+    fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>>;
+
+    /// What is read from here on is of one moment, where that holds nobody up.
+    fn stand_still(&mut self) -> Pending<'_, Result<(), Fault>>;
+
+    /// At most so many rows behind `after`, in the order of [`Key::order`], up to `until` if that is given.
+    fn rows<'a>(
+        &'a mut self,
+        table: &'a Table,
+        after: Option<&'a Key>,
+        until: Option<&'a Key>,
+        most: usize,
+    ) -> Pending<'a, Result<Vec<Row>, Fault>>;
+
+    /// Writes all of it in one transaction, deletions first, so that values which must be unique are free. Every row of `changes` is of another key.
+    fn write<'a>(
+        &'a mut self,
+        table: &'a Table,
+        changes: &'a [Change],
+    ) -> Pending<'a, Result<(), StoreError>>;
+}

@@ -1,0 +1,163 @@
+//! What is known of a table before its rows are touched.
+
+use super::cell::{Cell, Kind};
+
+/// A table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name in its database.
+    pub name: String,
+    /// In the database's order.
+    pub columns: Vec<Column>,
+    /// The places of the columns that name a row; empty where the table has no primary key.
+    pub key: Vec<usize>,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What its values are.
+    pub kind: Kind,
+    /// Whether it may hold nothing.
+    pub nullable: bool,
+    /// Whether the database computes it: it is read, and never written.
+    pub generated: bool,
+}
+
+impl Table {
+    /// The column of that name; names of columns differ in more than case.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        let same = |column: &&Column| column.name.eq_ignore_ascii_case(name);
+        self.columns.iter().find(same)
+    }
+
+    /// Whether every value of a row can be stored in its column; if not, which and why.
+    pub fn check(&self, row: &[Cell]) -> Result<(), String> {
+        let mut columns = self.columns.iter().zip(row);
+        match columns.find(|(column, cell)| !column.kind.takes(cell)) {
+            None => Ok(()),
+            Some((column, cell)) => Err(format!(
+                "the column {:?} is {:?}, and the value is {}",
+                column.name,
+                column.kind,
+                cell.word()
+            )),
+        }
+    }
+
+    /// The columns that name a row.
+    pub fn key_columns(&self) -> impl Iterator<Item = &Column> {
+        self.key.iter().filter_map(|at| self.columns.get(*at))
+    }
+
+    /// What of this table goes into that one: the columns of both, in this one's order. A sentence says why nothing can.
+    pub fn into_target(&self, target: &Self) -> Result<(Self, Self), String> {
+        if self.key.is_empty() {
+            return Err("it has no primary key, so its rows cannot be told apart".to_owned());
+        }
+        let names = |table: &Self| -> Vec<String> {
+            table
+                .key_columns()
+                .map(|column| column.name.to_lowercase())
+                .collect()
+        };
+        if let Some(column) = self.key_columns().find(|column| !column.kind.is_ordered_alike()) {
+            let (name, kind) = (&column.name, column.kind);
+            return Err(format!(
+                "its primary key has the column {name:?} of {kind:?}, which databases order differently"
+            ));
+        }
+        if names(self) != names(target) {
+            let (ours, theirs) = (names(self).join(", "), names(target).join(", "));
+            return Err(format!(
+                "its primary key is ({ours}), that of the target's table is ({theirs})"
+            ));
+        }
+        let (mut read, mut written) = (Vec::new(), Vec::new());
+        for column in self.columns.iter().filter(|column| !column.generated) {
+            let Some(found) = target.column(&column.name) else {
+                return Err(format!("the target's table has no column {:?}", column.name));
+            };
+            if found.generated {
+                return Err(format!("the target computes the column {:?} itself", found.name));
+            }
+            if !column.kind.fits(found.kind) {
+                let (from, to) = (column.kind, found.kind);
+                return Err(format!(
+                    "the column {:?} is {from:?} here and {to:?} in the target",
+                    column.name
+                ));
+            }
+            read.push(column.clone());
+            written.push(found.clone());
+        }
+        Ok((self.of(read), target.of(written)))
+    }
+
+    /// The same with these columns only. The key is among them.
+    fn of(&self, columns: Vec<Column>) -> Self {
+        let place = |key: &Column| columns.iter().position(|column| column.name == key.name);
+        let key = self.key_columns().filter_map(place).collect();
+        Self {
+            name: self.name.clone(),
+            key,
+            columns,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(columns: &[(&str, Kind)]) -> Table {
+        let columns = columns.iter().map(|(name, kind)| Column {
+            name: (*name).to_owned(),
+            kind: *kind,
+            nullable: true,
+            generated: false,
+        });
+        Table {
+            name: "t".to_owned(),
+            columns: columns.collect(),
+            key: vec![0],
+        }
+    }
+
+    #[test]
+    fn columns_find_each_other_by_name_in_any_order() {
+        let source = table(&[("id", Kind::Int), ("a", Kind::Text), ("b", Kind::Bool)]);
+        let target = table(&[
+            ("id", Kind::Int),
+            ("B", Kind::Int),
+            ("extra", Kind::Text),
+            ("a", Kind::Text),
+        ]);
+        let (read, written) = source.into_target(&target).unwrap();
+        let names = |table: &Table| {
+            table
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (names(&read), names(&written)),
+            (
+                vec!["id".into(), "a".into(), "b".into()],
+                vec!["id".into(), "a".into(), "B".into()]
+            )
+        );
+    }
+
+    #[test]
+    fn what_cannot_go_is_said() {
+        let source = table(&[("id", Kind::Int), ("a", Kind::Text)]);
+        let why = |target: Table| source.into_target(&target).unwrap_err();
+        assert!(why(table(&[("id", Kind::Int)])).contains("no column \"a\""));
+        assert!(why(table(&[("id", Kind::Int), ("a", Kind::Date)])).contains("\"a\" is Text here and Date"));
+        assert!(why(table(&[("key", Kind::Int), ("a", Kind::Text)])).contains("primary key is (id)"));
+    }
+}

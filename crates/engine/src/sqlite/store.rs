@@ -1,0 +1,387 @@
+//! A file as an end of a rule.
+//!
+//! SQLite's types bind nobody, so each value is read as what it is. Tables that rules create declare types such as `UUID TEXT`, which SQLite takes for
+//! text and this module for what they say.
+
+use super::{blocking, fault, open as open_file, path_of};
+use crate::fault::{Fault, FaultKind};
+use crate::rules::{Cell, Change, Column, Key, Kind, Row, Store, StoreError, Table};
+use crate::target::Target;
+use replica_core::source::Pending;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, ToSql, params_from_iter};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Other writers may hold the file for so long.
+const BUSY: Duration = Duration::from_secs(10);
+/// The tables of users: not SQLite's, and not this program's.
+const TABLES: &str =
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+    AND name NOT LIKE '\\_rm\\_%' ESCAPE '\\' AND name <> 'fleet_heartbeat' ORDER BY name";
+const COLUMNS: &str =
+    "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1) WHERE hidden <> 1";
+
+struct SqliteStore(Arc<Mutex<Connection>>);
+
+/// Opens the file, which must be there.
+pub(super) async fn open(target: Target) -> Result<Box<dyn Store>, Fault> {
+    let path = path_of(&target)?;
+    let connection = blocking(move || {
+        let connection = open_file(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(BUSY).map_err(|error| fault(&error))?;
+        Ok(connection)
+    });
+    Ok(Box::new(SqliteStore(Arc::new(Mutex::new(connection.await?)))))
+}
+
+impl SqliteStore {
+    /// Does something with the file, on a thread that may block.
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let connection = Arc::clone(&self.0);
+        let done = blocking(move || {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(work(&mut connection).map_err(|error| refused(&error)))
+        });
+        done.await?
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.with(work).await.map_err(|error| match error {
+            StoreError::Fault(fault) => fault,
+            StoreError::Data(why) => Fault::new(FaultKind::Strange, why),
+        })
+    }
+}
+
+/// Whether a row is at fault, or the file.
+fn refused(error: &Error) -> StoreError {
+    let code = error.sqlite_error_code();
+    let data = matches!(
+        code,
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
+    );
+    match (data, error) {
+        (true, Error::SqliteFailure(_, Some(message))) => StoreError::Data(message.clone()),
+        (true, _) => StoreError::Data(error.to_string()),
+        // What our own statement was refused for; it quotes names, never values.
+        (false, Error::SqlInputError { msg, .. }) => {
+            StoreError::Fault(Fault::new(FaultKind::Strange, msg.clone()))
+        }
+        (false, _) => StoreError::Fault(fault(error)),
+    }
+}
+
+impl Store for SqliteStore {
+    fn tables(&mut self) -> Pending<'_, Result<Vec<Table>, Fault>> {
+        Box::pin(self.read(|connection| {
+            let names: Vec<String> = connection
+                .prepare(TABLES)?
+                .query_map([], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            names.into_iter().map(|name| table(connection, name)).collect()
+        }))
+    }
+
+    fn kind_of(&self, kind: Kind) -> Kind {
+        kind
+    }
+
+    fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>> {
+        let statement = creation(table);
+        Box::pin(self.read(move |connection| connection.execute_batch(&statement)))
+    }
+
+    fn stand_still(&mut self) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(self.read(|connection| {
+            let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            // With a log beside the file a reader holds nobody up; otherwise it would.
+            match journal == "wal" {
+                true => connection.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1;"),
+                false => Ok(()),
+            }
+        }))
+    }
+
+    fn rows<'a>(
+        &'a mut self,
+        table: &'a Table,
+        after: Option<&'a Key>,
+        until: Option<&'a Key>,
+        most: usize,
+    ) -> Pending<'a, Result<Vec<Row>, Fault>> {
+        let statement = selection(table, after.is_some(), until.is_some(), most);
+        let kinds: Vec<Kind> = table.columns.iter().map(|column| column.kind).collect();
+        let bounds: Vec<Cell> = [after, until]
+            .into_iter()
+            .flatten()
+            .flat_map(|key| key.0.clone())
+            .collect();
+        Box::pin(self.read(move |connection| {
+            let mut statement = connection.prepare_cached(&statement)?;
+            let bounds = bounds.iter().map(Bound);
+            let rows = statement.query_map(params_from_iter(bounds), |row| {
+                let cells = kinds.iter().enumerate();
+                cells
+                    .map(|(at, kind)| Ok(cell(*kind, row.get_ref(at)?)))
+                    .collect()
+            })?;
+            rows.collect()
+        }))
+    }
+
+    fn write<'a>(
+        &'a mut self,
+        table: &'a Table,
+        changes: &'a [Change],
+    ) -> Pending<'a, Result<(), StoreError>> {
+        let (delete, upsert) = (deletion(table), upsertion(table));
+        let (table, changes) = (table.clone(), changes.to_vec());
+        Box::pin(async move {
+            for row in changes.iter().filter_map(Change::row) {
+                table.check(row).map_err(StoreError::Data)?;
+            }
+            self.with(move |connection| {
+                let transaction = connection.transaction()?;
+                for change in changes.iter().filter(|change| change.row().is_none()) {
+                    let key = change.key(&table);
+                    transaction
+                        .prepare_cached(&delete)?
+                        .execute(params_from_iter(key.0.iter().map(Bound)))?;
+                }
+                for row in changes.iter().filter_map(Change::row) {
+                    transaction
+                        .prepare_cached(&upsert)?
+                        .execute(params_from_iter(row.iter().map(Bound)))?;
+                }
+                transaction.commit()
+            })
+            .await
+        })
+    }
+}
+
+fn table(connection: &Connection, name: String) -> Result<Table, Error> {
+    let mut statement = connection.prepare_cached(COLUMNS)?;
+    let mut columns = Vec::new();
+    let mut key: Vec<(i64, usize)> = Vec::new();
+    let mut rows = statement.query([&name])?;
+    while let Some(row) = rows.next()? {
+        let (declared, place, hidden): (String, i64, i64) = (row.get(1)?, row.get(3)?, row.get(4)?);
+        if place > 0 {
+            key.push((place, columns.len()));
+        }
+        columns.push(Column {
+            name: row.get(0)?,
+            kind: kind(&declared),
+            nullable: !row.get::<_, bool>(2)?,
+            generated: hidden != 0,
+        });
+    }
+    key.sort_unstable();
+    let key = key.into_iter().map(|(_, at)| at).collect();
+    Ok(Table { name, columns, key })
+}
+
+/// What a declared type means: ours as they say, others by SQLite's own rules (<https://www.sqlite.org/datatype3.html> section 3.1).
+fn kind(declared: &str) -> Kind {
+    let declared = declared.to_uppercase();
+    if let Some(ours) = OURS.iter().find(|(_, word)| *word == declared) {
+        return ours.0;
+    }
+    if let Some(sizes) = declared
+        .strip_suffix(')')
+        .and_then(|rest| rest.strip_prefix("DECIMAL TEXT("))
+    {
+        let sizes = sizes
+            .split_once(',')
+            .and_then(|(digits, behind)| Some((digits.parse().ok()?, behind.parse().ok()?)));
+        return Kind::Decimal(sizes);
+    }
+    let has = |part: &str| declared.contains(part);
+    match () {
+        () if has("BOOL") => Kind::Bool,
+        () if has("UNSIGNED") && has("BIG") => Kind::Unsigned,
+        () if has("INT") => Kind::Int,
+        () if has("JSON") => Kind::Json,
+        () if has("CHAR") || has("CLOB") || has("TEXT") || has("DATE") || has("TIME") || has("UUID") => {
+            Kind::Text
+        }
+        () if has("BLOB") => Kind::Bytes,
+        () if has("REAL") || has("FLOA") || has("DOUB") => Kind::Float,
+        () if has("DEC") || has("NUM") => Kind::Decimal(None),
+        () => Kind::Any,
+    }
+}
+
+/// The types that rules declare.
+const OURS: [(Kind, &str); 13] = [
+    (Kind::Bool, "BOOLEAN"),
+    (Kind::Int, "INTEGER"),
+    (Kind::Unsigned, "BIGINT UNSIGNED"),
+    (Kind::Float, "REAL"),
+    (Kind::Decimal(None), "DECIMAL TEXT"),
+    (Kind::Text, "TEXT"),
+    (Kind::Bytes, "BLOB"),
+    (Kind::Instant, "INSTANT TEXT"),
+    (Kind::DateTime, "DATETIME TEXT"),
+    (Kind::Date, "DATE TEXT"),
+    (Kind::Time, "TIME TEXT"),
+    (Kind::Uuid, "UUID TEXT"),
+    (Kind::Json, "JSON TEXT"),
+];
+
+fn declared(kind: Kind) -> String {
+    if let Kind::Decimal(Some((digits, behind))) = kind {
+        return format!("DECIMAL TEXT({digits},{behind})");
+    }
+    let ours = OURS.iter().find(|(known, _)| *known == kind);
+    ours.map_or("", |(_, word)| word).to_owned()
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn names<'t>(columns: impl Iterator<Item = &'t Column>, write: impl Fn(&str) -> String) -> String {
+    columns
+        .map(|column| write(&quoted(&column.name)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn creation(table: &Table) -> String {
+    let column = |column: &Column| {
+        let null = if column.nullable { "" } else { " NOT NULL" };
+        format!("{} {}{null}", quoted(&column.name), declared(column.kind))
+    };
+    let columns: Vec<String> = table.columns.iter().map(column).collect();
+    let key = names(table.key_columns(), str::to_owned);
+    format!(
+        "CREATE TABLE {} ({}, PRIMARY KEY ({key}))",
+        quoted(&table.name),
+        columns.join(", ")
+    )
+}
+
+fn selection(table: &Table, after: bool, until: bool, most: usize) -> String {
+    let columns = names(table.columns.iter(), str::to_owned);
+    // A column may be declared to be compared without regard to case.
+    let key = names(table.key_columns(), |name| format!("{name} COLLATE BINARY"));
+    let marks = names(table.key_columns(), |_| "?".to_owned());
+    let bound = |wanted: bool, sign: &str| {
+        if wanted {
+            format!(" AND ({key}) {sign} ({marks})")
+        } else {
+            String::new()
+        }
+    };
+    let (after, until) = (bound(after, ">"), bound(until, "<="));
+    format!(
+        "SELECT {columns} FROM {} WHERE 1{after}{until} ORDER BY {key} LIMIT {most}",
+        quoted(&table.name)
+    )
+}
+
+fn deletion(table: &Table) -> String {
+    let key = table
+        .key_columns()
+        .map(|column| format!("{} = ?", quoted(&column.name)));
+    format!(
+        "DELETE FROM {} WHERE {}",
+        quoted(&table.name),
+        key.collect::<Vec<_>>().join(" AND ")
+    )
+}
+
+fn upsertion(table: &Table) -> String {
+    let columns = names(table.columns.iter(), str::to_owned);
+    let marks = names(table.columns.iter(), |_| "?".to_owned());
+    let key = names(table.key_columns(), str::to_owned);
+    let others = (0..)
+        .zip(&table.columns)
+        .filter(|(at, _)| !table.key.contains(at))
+        .map(|(_, column)| column);
+    let set = names(others, |name| format!("{name} = excluded.{name}"));
+    let action = if set.is_empty() {
+        "NOTHING".to_owned()
+    } else {
+        format!("UPDATE SET {set}")
+    };
+    format!(
+        "INSERT INTO {} ({columns}) VALUES ({marks}) ON CONFLICT ({key}) DO {action}",
+        quoted(&table.name)
+    )
+}
+
+fn cell(kind: Kind, value: ValueRef<'_>) -> Cell {
+    let is_text = !matches!(
+        kind,
+        Kind::Bool | Kind::Int | Kind::Unsigned | Kind::Float | Kind::Bytes | Kind::Any
+    );
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) if kind == Kind::Float => Cell::Float(number as f64),
+        ValueRef::Integer(number) if is_text => Cell::Text(number.to_string()),
+        ValueRef::Integer(number) => Cell::Int(number.into()),
+        ValueRef::Real(number) if is_text => Cell::Text(number.to_string()),
+        ValueRef::Real(number) => Cell::Float(number),
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Cell::Text(text.to_owned()),
+            Err(_) => Cell::Bytes(text.to_owned()),
+        },
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_owned()),
+    }
+}
+
+/// A value as a parameter.
+struct Bound<'c>(&'c Cell);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>, Error> {
+        Ok(match self.0 {
+            Cell::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Cell::Int(number) => match i64::try_from(*number) {
+                Ok(number) => ToSqlOutput::Borrowed(ValueRef::Integer(number)),
+                Err(error) => return Err(Error::ToSqlConversionFailure(error.into())),
+            },
+            Cell::Float(number) => ToSqlOutput::Borrowed(ValueRef::Real(*number)),
+            Cell::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Cell::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rules_declare_is_read_back_as_what_it_is() {
+        for (ours, _) in OURS {
+            assert_eq!(kind(&declared(ours)), ours);
+        }
+        let decimal = Kind::Decimal(Some((10, 2)));
+        assert_eq!(kind(&declared(decimal)), decimal);
+    }
+
+    #[test]
+    fn what_others_declare_is_read_by_sqlite_s_rules() {
+        for (declared, wants) in [
+            ("varchar(20)", Kind::Text),
+            ("BIGINT", Kind::Int),
+            ("DOUBLE PRECISION", Kind::Float),
+            ("NUMERIC(10,5)", Kind::Decimal(None)),
+            ("TIMESTAMP", Kind::Text),
+            ("", Kind::Any),
+        ] {
+            assert_eq!(kind(declared), wants, "{declared}");
+        }
+    }
+}
