@@ -26,4 +26,10 @@ mod scaffold;
 mod security;
 mod support;
 mod tls;
+#[cfg(feature = "drivers")]
+#[allow(
+    dead_code,
+    reason = "a short trial needs less of it than `cargo x bench balance` does"
+)]
+mod trial;
 mod watching;
