@@ -10,6 +10,7 @@ mod events;
 mod history;
 mod metrics;
 mod prometheus;
+mod push;
 mod remote;
 mod scaffold;
 mod serve;

@@ -63,7 +63,7 @@ impl Own {
             events: now.events,
             resynced: site.resynced.load(Relaxed),
             process: Process::now(),
-            remote_write: site.remote_write.get().map(Arc::clone),
+            pushes: site.pushes.get().cloned().unwrap_or_default(),
         }
     }
 }

@@ -18,6 +18,7 @@ mod library;
 mod live;
 #[cfg(feature = "drivers")]
 mod metrics;
+mod otlp;
 #[cfg(feature = "drivers")]
 mod past;
 mod prometheus;
