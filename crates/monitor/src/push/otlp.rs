@@ -225,11 +225,7 @@ fn metric(batch: &Batch<'_>, name: &str, data_points: Vec<Point>) -> Metric {
 
 fn point(batch: &Batch<'_>, (Series { name, labels }, value): &Sample) -> Point {
     Point {
-        start_time_unix_nano: if batch.is_counter(name) {
-            nanos(batch.since_ms)
-        } else {
-            0
-        },
+        start_time_unix_nano: batch.counts_since_ms(name).map_or(0, nanos),
         time_unix_nano: nanos(batch.at_ms),
         as_double: *value,
         attributes: labels

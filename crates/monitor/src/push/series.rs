@@ -3,6 +3,7 @@
 //! A series that is not told any more gets one last sample that says so: without it a receiver would go on with the last value for
 //! five minutes, and what is unknown by now would look known.
 
+use crate::metrics::is_own;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub(super) struct Series {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Family {
     pub(super) is_counter: bool,
+    /// It is the monitor's own, and counts from its start.
+    pub(super) is_own: bool,
     pub(super) help: String,
 }
 
@@ -31,13 +34,19 @@ pub(super) struct Batch<'t> {
     pub(super) families: &'t HashMap<Arc<str>, Family>,
     pub(super) samples: &'t [Sample],
     pub(super) at_ms: i64,
-    /// Since when the counters count.
-    pub(super) since_ms: i64,
+    /// When the monitor started.
+    since_ms: i64,
 }
 
 impl Batch<'_> {
     pub(super) fn is_counter(&self, name: &str) -> bool {
         self.families.get(name).is_some_and(|family| family.is_counter)
+    }
+
+    /// Since when that one counts, as far as that is known: a rule is older than the monitor that tells of it.
+    pub(super) fn counts_since_ms(&self, name: &str) -> Option<i64> {
+        let family = self.families.get(name)?;
+        (family.is_counter && family.is_own).then_some(self.since_ms)
     }
 }
 
@@ -99,7 +108,10 @@ impl Teller {
         };
         let family = match self.families.get_mut(name) {
             Some(family) => family,
-            None => self.families.entry(name.into()).or_default(),
+            None => self.families.entry(name.into()).or_insert_with(|| Family {
+                is_own: is_own(name),
+                ..Family::default()
+            }),
         };
         match what {
             "TYPE" => family.is_counter = says == "counter",
@@ -172,10 +184,7 @@ mod tests {
         };
         assert_eq!(pairs(first), [("z", "1"), ("b", "q\"u\\o\nte, {x}")]);
         assert_eq!((&*first.name, &*second.name), ("a_total", "plain"));
-        assert_eq!(
-            (*one, *two, batch.at_ms, batch.since_ms),
-            (Some(2.5), Some(3.0), 7, 5)
-        );
+        assert_eq!((*one, *two, batch.at_ms), (Some(2.5), Some(3.0), 7));
         assert!(batch.is_counter("a_total") && !batch.is_counter("plain"));
         assert_eq!(batch.families["a_total"].help, "So many.");
         assert_eq!(
@@ -183,6 +192,25 @@ mod tests {
             2,
             "what is too much for one request makes two"
         );
+    }
+
+    #[test]
+    fn only_our_own_counters_count_since_our_start() {
+        let mut teller = Teller::new(&[], 5);
+        let names = [
+            "process_cpu_seconds_total",
+            "replica_rule_rows_total",
+            "process_open_fds",
+        ];
+        let types = ["counter", "counter", "gauge"];
+        let lines = names
+            .iter()
+            .zip(types)
+            .map(|(name, kind)| format!("# TYPE {name} {kind}\n{name} 1\n"));
+        teller.take(&lines.collect::<String>(), 7);
+        let batch = teller.batches(9).next().unwrap();
+        let since = names.map(|name| batch.counts_since_ms(name));
+        assert_eq!(since, [Some(5), None, None]);
     }
 
     #[test]
