@@ -7,7 +7,7 @@
 use anyhow::Result;
 use replica_lab::{Lab, MariaDb, Postgres, Redis, Truth, WATCHER};
 use replica_monitor::engine::Pace;
-use replica_monitor::{Config, EventKind, Lag, start, watch_live};
+use replica_monitor::{Config, EventKind, Handle, OnEvent, Role, start, watch_live};
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,81 +18,118 @@ const POLL: Duration = Duration::from_secs(2);
 
 type Raised = Arc<Mutex<Vec<String>>>;
 
+/// The servers, and who writes to their masters.
+struct Fleet {
+    tree: serde_json::Value,
+    writers: [Truth; 3],
+    _servers: (Postgres, Postgres, MariaDb, MariaDb, Redis, Redis),
+    _lab: Lab,
+}
+
+impl Fleet {
+    async fn start() -> Result<Self> {
+        let lab = Lab::new()?;
+        let postgres = Postgres::primary(&lab, "pm").await?;
+        let standby = postgres.standby(&lab, "pr", None).await?;
+        let mariadb = MariaDb::primary(&lab, "mm").await?;
+        let follower = mariadb.replica(&lab, "mr", None).await?;
+        let redis = Redis::master(&lab, "rm").await?;
+        let copy = redis.replica(&lab, "rr", None).await?;
+        let pair = |dialect: &str, master: String, slave: String| {
+            json!({
+                "m": { "role": "master", "dialect": dialect, "uri": master },
+                "r": { "role": "slave", "dialect": dialect, "uri": slave },
+            })
+        };
+        let tree = json!({ "replicas": {
+            "postgres": pair("postgres", postgres.uri(WATCHER), standby.uri(WATCHER)),
+            "mariadb": pair("mariadb", mariadb.uri(WATCHER), follower.uri(WATCHER)),
+            "redis": pair("redis", redis.uri(WATCHER), copy.uri(WATCHER)),
+        } });
+        let writers = [
+            Truth::start(&postgres, 0.0).await?,
+            Truth::start(&mariadb, 0.0).await?,
+            Truth::start(&redis, 0.0).await?,
+        ];
+        Ok(Self {
+            tree,
+            writers,
+            _servers: (postgres, standby, mariadb, follower, redis, copy),
+            _lab: lab,
+        })
+    }
+}
+
+/// How often a slave was looked at, and how often its lag was known.
+#[derive(Default)]
+struct Seen {
+    looks: usize,
+    known: usize,
+}
+
+impl Seen {
+    fn look(&mut self, monitor: &Handle) {
+        let snapshot = monitor.snapshot();
+        let slaves = snapshot
+            .replicas()
+            .filter(|(_, replica)| replica.role == Role::Slave);
+        for (_, slave) in slaves {
+            self.looks += 1;
+            self.known += usize::from(slave.lag.live_ms().is_some());
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
-    let seconds = seconds().unwrap_or(30 * 60);
-    let lab = Lab::new()?;
-    let postgres = Postgres::primary(&lab, "pm").await?;
-    let standby = postgres.standby(&lab, "pr", None).await?;
-    let mariadb = MariaDb::primary(&lab, "mm").await?;
-    let follower = mariadb.replica(&lab, "mr", None).await?;
-    let redis = Redis::master(&lab, "rm").await?;
-    let copy = redis.replica(&lab, "rr", None).await?;
-    let pair = |dialect: &str, master: String, slave: String| {
-        json!({
-            "m": { "role": "master", "dialect": dialect, "uri": master },
-            "r": { "role": "slave", "dialect": dialect, "uri": slave },
-        })
-    };
-    let tree = json!({ "replicas": {
-        "postgres": pair("postgres", postgres.uri(WATCHER), standby.uri(WATCHER)),
-        "mariadb": pair("mariadb", mariadb.uri(WATCHER), follower.uri(WATCHER)),
-        "redis": pair("redis", redis.uri(WATCHER), copy.uri(WATCHER)),
-    } });
-    let writers = [
-        Truth::start(&postgres, 0.0).await?,
-        Truth::start(&mariadb, 0.0).await?,
-        Truth::start(&redis, 0.0).await?,
-    ];
+    let lasts = Duration::from_secs(seconds().unwrap_or(30 * 60));
+    let fleet = Fleet::start().await?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("tree.json");
-    std::fs::write(&path, tree.to_string())?;
+    std::fs::write(&path, fleet.tree.to_string())?;
     let raised = Raised::default();
-    let heard = Arc::clone(&raised);
     let config = Config {
         port: 0,
         poll: POLL,
         history: Some(folder.path().join("history.db")),
-        on_event: Some(Arc::new(move |event| {
-            if let EventKind::Custom { kind, fields } = &event.kind
-                && kind == "alert.firing"
-            {
-                let mut raised = heard.lock().unwrap_or_else(PoisonError::into_inner);
-                raised.push(format!("{} {}", event.ts, fields["message"]));
-            }
-        })),
+        on_event: Some(hearing(&raised)),
         ..Config::default()
     };
     let monitor = start(config, watch_live(&path, Pace::every(POLL))?).await?;
-    let begin = Instant::now();
-    let (mut looks, mut known) = (0, 0);
+    let (begin, mut seen) = (Instant::now(), Seen::default());
     for (rate, phase) in PHASES.iter().cycle() {
-        writers.iter().for_each(|writer| writer.set_rate(*rate));
-        let end = Instant::now() + Duration::from_secs(*phase);
-        while Instant::now() < end && begin.elapsed().as_secs() < seconds {
+        fleet.writers.iter().for_each(|writer| writer.set_rate(*rate));
+        let end = (begin + lasts).min(Instant::now() + Duration::from_secs(*phase));
+        while Instant::now() < end {
             tokio::time::sleep(POLL).await;
-            let snapshot = monitor.snapshot();
-            let lags: Vec<&Lag> = snapshot
-                .replicas()
-                .filter(|(_, replica)| replica.name.as_ref() == "r")
-                .map(|(_, replica)| &replica.lag)
-                .collect();
-            looks += lags.len();
-            known += lags.iter().filter(|lag| lag.live_ms().is_some()).count();
+            seen.look(&monitor);
         }
-        if begin.elapsed().as_secs() >= seconds {
+        if begin.elapsed() >= lasts {
             break;
         }
     }
     let raised = raised.lock().unwrap_or_else(PoisonError::into_inner);
     println!("| minutes | looks at a slave | of which the lag was known | alerts raised |");
     println!("|---|---|---|---|");
-    let minutes = begin.elapsed().as_secs() / 60;
+    let (minutes, Seen { looks, known }) = (begin.elapsed().as_secs() / 60, seen);
     println!("| {minutes} | {looks} | {known} | {} |", raised.len());
     raised.iter().for_each(|message| println!("raised: {message}"));
-    let failed = writers.iter().filter(|writer| writer.has_failed()).count();
+    let failed = fleet.writers.iter().filter(|writer| writer.has_failed()).count();
     anyhow::ensure!(failed == 0, "{failed} writers could not go on");
     Ok(())
+}
+
+/// Notes what is raised.
+fn hearing(raised: &Raised) -> OnEvent {
+    let heard = Arc::clone(raised);
+    Arc::new(move |event| {
+        if let EventKind::Custom { kind, fields } = &event.kind
+            && kind == "alert.firing"
+        {
+            let mut raised = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            raised.push(format!("{} {}", event.ts, fields["message"]));
+        }
+    })
 }
 
 /// `--secs N`.

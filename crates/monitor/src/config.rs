@@ -4,7 +4,7 @@
 
 use crate::alert::AlertSettings;
 use crate::hub::OnEvent;
-use crate::remote_write::RemoteWrite;
+use crate::push::Push;
 use crate::server::TlsFiles;
 use crate::server::token::{Token, TokenRole};
 use replica_core::Secret;
@@ -41,8 +41,8 @@ pub struct Config {
     pub allow_hosts: Vec<String>,
     /// Serve beyond loopback without any token.
     pub insecure_no_auth: bool,
-    /// Send the metrics to a time-series cluster as well.
-    pub remote_write: Option<RemoteWrite>,
+    /// Send the metrics to those as well.
+    pub pushes: Vec<Push>,
     /// Where `/metrics` alone is served as well, at the same host.
     pub metrics_port: Option<u16>,
     /// Where HAProxy's agent checks are answered, at the same host and without a token.
@@ -71,7 +71,7 @@ impl Default for Config {
             alerts: Some(AlertSettings::default()),
             allow_hosts: Vec::new(),
             insecure_no_auth: false,
-            remote_write: None,
+            pushes: Vec::new(),
             metrics_port: None,
             agent_port: None,
             denied_apps: Vec::new(),

@@ -5,7 +5,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::history::{self, History};
 use crate::hub::{Busy, Hub};
-use crate::remote_write::{self, RemoteWrite};
+use crate::push::{self, Push};
 use crate::server::auth::Access;
 use crate::server::{self, Limits, Site, Tls};
 use replica_core::{Event, EventKind, Secret, Snapshot, Source};
@@ -99,9 +99,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         alerts,
         ..Site::new(hub.clone(), access)
     });
-    if let Some(settings) = config.remote_write {
-        send_metrics(settings, &site, stopping.clone())?;
-    }
+    send_metrics(config.pushes, &site, &stopping)?;
     beside.serve(&site, tls.as_ref(), &stopping);
     // A quick source has answered before the first client can ask; a slow one must not delay the door.
     let _ = tokio::time::timeout(Duration::from_secs(2), hub.first()).await;
@@ -163,16 +161,19 @@ fn start_tls(config: &Config, stopping: &watch::Receiver<bool>) -> Result<Option
 
 /// Sends what `/metrics` tells to where it is wanted too.
 fn send_metrics(
-    settings: RemoteWrite,
+    pushes: Vec<Push>,
     site: &Arc<Site>,
-    stopping: watch::Receiver<bool>,
+    stopping: &watch::Receiver<bool>,
 ) -> Result<(), StartError> {
-    let told = Arc::clone(site);
-    let stopped = move || *stopping.borrow();
-    let counts = remote_write::start(settings, move || server::whole_text(&told), stopped);
-    let counts = counts.map_err(|error| StartError::Settings(format!("remote write: {error}")))?;
-    // It is started once.
-    let _ = site.remote_write.set(counts);
+    let start = |settings: Push| {
+        let (told, stopping) = (Arc::clone(site), stopping.clone());
+        let (name, stopped) = (settings.protocol.name(), move || *stopping.borrow());
+        push::start(settings, move || server::whole_text(&told), stopped)
+            .map_err(|error| StartError::Settings(format!("{name}: {error}")))
+    };
+    let counts: Result<Vec<_>, _> = pushes.into_iter().map(start).collect();
+    // They are started once.
+    let _ = site.pushes.set(counts?);
     Ok(())
 }
 

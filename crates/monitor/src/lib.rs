@@ -55,7 +55,7 @@ mod live;
 mod metrics;
 mod outbound;
 mod published;
-mod remote_write;
+mod push;
 mod server;
 mod source;
 mod stream_log;
@@ -67,7 +67,7 @@ pub use alert::{AlertSettings, AlertSettingsError};
 pub use config::Config;
 pub use handle::{Handle, StartError, start};
 pub use hub::{Busy, OnEvent};
-pub use remote_write::{RemoteWrite, RemoteWriteError};
+pub use push::{Protocol, Push, PushError};
 pub use replica_core::observed;
 pub use replica_core::{
     Capabilities, Dialect, Event, EventKind, Lag, Link, LinkState, Observed, PoolUsage, Problem, Project,

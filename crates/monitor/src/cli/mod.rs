@@ -12,6 +12,7 @@ mod events;
 mod history;
 mod metrics;
 mod prometheus;
+mod push;
 mod remote;
 mod scaffold;
 mod serve;

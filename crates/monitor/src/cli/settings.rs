@@ -3,7 +3,8 @@
 //! Nothing is started here. The environment is only read, never changed.
 
 use super::Failure;
-use crate::{AlertSettings, Config, RemoteWrite, TlsFiles, Token};
+use super::push::PushFlags;
+use crate::{AlertSettings, Config, TlsFiles, Token};
 use clap::{Args, ValueEnum};
 use replica_core::Secret;
 use std::collections::HashMap;
@@ -80,16 +81,8 @@ pub(super) struct Flags {
     /// A host name under which browsers may ask without a token (may be repeated)
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
-    /// Send the metrics to this receiver of Prometheus's remote write as well; MONITOR_REMOTE_WRITE_TOKEN is sent as Bearer
-    /// [env: MONITOR_REMOTE_WRITE]
-    #[arg(long, value_name = "URL")]
-    remote_write: Option<String>,
-    /// How often the metrics are sent, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
-    remote_write_every: u64,
-    /// How much may wait on disk while the receiver is away, in MB
-    #[arg(long, value_name = "MB", default_value_t = 256)]
-    remote_write_spool: u64,
+    #[command(flatten)]
+    push: PushFlags,
     /// The folder for what must survive a restart [default: .mostajs/state] [env: MONITOR_STATE_DIR]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -165,7 +158,7 @@ impl Flags {
             alerts: self.alerts(&base, &env, live)?,
             allow_hosts: self.allow_host.clone(),
             insecure_no_auth: self.insecure_no_auth,
-            remote_write: self.remote_write(&base, &env)?,
+            pushes: self.push.resolve(&self.state_dir(&base, &env), &env)?,
             metrics_port: self.metrics_port,
             agent_port: self.agent_port,
             denied_apps: self.deny_app.clone(),
@@ -186,29 +179,6 @@ impl Flags {
             .clone()
             .or_else(|| env.get("MONITOR_STATE_DIR").map(PathBuf::from));
         base.join(named.unwrap_or_else(|| DEFAULT_STATE.into()))
-    }
-
-    fn remote_write(&self, base: &Path, env: &Environment) -> Result<Option<RemoteWrite>, Failure> {
-        let Some(url) = self
-            .remote_write
-            .clone()
-            .or_else(|| env.get("MONITOR_REMOTE_WRITE"))
-        else {
-            return Ok(None);
-        };
-        if self.remote_write_every == 0 {
-            return Err(Failure::Usage("--remote-write-every must be 1 or more".into()));
-        }
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let label = |name: &str, value: &str| (name.to_owned(), value.trim().to_owned());
-        Ok(Some(RemoteWrite {
-            url: Secret::new(url),
-            token: env.secret("MONITOR_REMOTE_WRITE_TOKEN")?,
-            every: Duration::from_secs(self.remote_write_every),
-            spool: self.state_dir(base, env).join("remote-write"),
-            spool_bytes: self.remote_write_spool << 20,
-            labels: vec![label("job", "replica-monitor"), label("instance", &host)],
-        }))
     }
 
     fn heartbeat(&self, env: &Environment, live: bool) -> Result<Option<i16>, Failure> {

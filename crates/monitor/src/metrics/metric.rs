@@ -26,6 +26,7 @@ pub(super) enum Read {
 
 const REPLICA: &[&str] = &["project", "replica"];
 pub(super) const LINK: &[&str] = &["project", "replica", "link"];
+pub(super) const PUSHED: &[&str] = &["protocol"];
 const RULE: &[&str] = &["rule"];
 const NONE: &[&str] = &[];
 

@@ -39,6 +39,13 @@ impl Kind {
     }
 }
 
+/// Whether the metric of that name is of the monitor itself: then it counts from the monitor's start.
+pub(crate) fn is_own(name: &str) -> bool {
+    METRICS
+        .iter()
+        .any(|metric| metric.name == name && matches!(metric.read, Read::Own(_)))
+}
+
 /// Everything that follows from a snapshot: the same until the next one.
 pub(crate) fn of_snapshot(snapshot: &Snapshot, format: Format) -> Vec<u8> {
     let mut text = Text::new(format);

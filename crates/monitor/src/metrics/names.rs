@@ -4,7 +4,7 @@
 //! against the table, and prints what it should be.
 
 use super::Kind;
-use super::metric::{LINK, Metric, counter, labelled, own, replica, rule};
+use super::metric::{LINK, Metric, PUSHED, counter, labelled, own, replica, rule};
 use super::read::{
     answered, behind, channels, connections, drift, each_link, firing, info, last_run, observed, pool,
     rule_info, sent, stats,
@@ -327,25 +327,37 @@ pub(crate) static METRICS: &[Metric] = &[
         ),
         &["channel"],
     ),
-    counter(own(
-        "replica_monitor_remote_write_requests_total",
-        "Requests that the receiver of remote writes has taken. Absent where nothing is sent.",
-        |own, out| out.value(sent(own, |counts| &counts.delivered)),
-    )),
-    counter(own(
-        "replica_monitor_remote_write_failures_total",
-        "Tries that failed and are made again. Absent where nothing is sent.",
-        |own, out| out.value(sent(own, |counts| &counts.failed)),
-    )),
-    counter(own(
-        "replica_monitor_remote_write_dropped_total",
-        "Requests that were given up: refused for good, or the oldest beyond the bound. Absent where nothing is sent.",
-        |own, out| out.value(sent(own, |counts| &counts.given_up)),
-    )),
-    own(
-        "replica_monitor_remote_write_waiting_bytes",
-        "What waits on disk to be sent. Absent where nothing is sent.",
-        |own, out| out.value(sent(own, |counts| &counts.waiting_bytes)),
+    labelled(
+        counter(own(
+            "replica_monitor_push_requests_total",
+            "Requests with metrics that their receiver has taken. Absent where nothing is sent.",
+            |own, out| sent(own, out, |counts| &counts.delivered),
+        )),
+        PUSHED,
+    ),
+    labelled(
+        counter(own(
+            "replica_monitor_push_failures_total",
+            "Tries to send metrics that failed and are made again. Absent where nothing is sent.",
+            |own, out| sent(own, out, |counts| &counts.failed),
+        )),
+        PUSHED,
+    ),
+    labelled(
+        counter(own(
+            "replica_monitor_push_dropped_total",
+            "Requests that were given up: refused for good, or the oldest beyond the bound. Absent where nothing is sent.",
+            |own, out| sent(own, out, |counts| &counts.given_up),
+        )),
+        PUSHED,
+    ),
+    labelled(
+        own(
+            "replica_monitor_push_waiting_bytes",
+            "What waits on disk to be sent. Absent where nothing is sent.",
+            |own, out| sent(own, out, |counts| &counts.waiting_bytes),
+        ),
+        PUSHED,
     ),
     counter(own(
         "process_cpu_seconds_total",

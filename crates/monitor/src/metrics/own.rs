@@ -1,7 +1,7 @@
 //! What the monitor knows of itself at the moment of a scrape.
 
 use crate::alert;
-use crate::remote_write::Counts;
+use crate::push::Counts;
 use std::fs;
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ pub(crate) struct Own {
     pub(crate) resynced: u64,
     /// None where nobody looks for what is wrong.
     pub(crate) alerts: Option<alert::Counts>,
-    /// None where nothing is sent.
-    pub(crate) remote_write: Option<Arc<Counts>>,
+    /// One for each that the metrics are sent to.
+    pub(crate) pushes: Vec<Arc<Counts>>,
     /// None where the system does not tell (it is asked on Linux only).
     pub(crate) process: Option<Process>,
 }

@@ -3,7 +3,7 @@
 use super::own::Own;
 use super::text::{Samples, label};
 use crate::alert;
-use crate::remote_write::Counts;
+use crate::push::Counts;
 use replica_core::observed::{Connections, DriftKind};
 use replica_core::{Link, Observed, PoolUsage, Replica, Rule, State, SyncStats};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,9 +18,11 @@ pub(super) fn observed<T>(replica: &Replica, read: impl Fn(&Observed) -> Option<
     replica.observed.as_ref().and_then(|seen| read(seen))
 }
 
-pub(super) fn sent(own: &Own, read: impl Fn(&Counts) -> &AtomicU64) -> Option<f64> {
-    let counts = own.remote_write.as_ref()?;
-    Some(read(counts).load(Ordering::Relaxed) as f64)
+pub(super) fn sent(own: &Own, out: &mut Samples<'_>, read: impl Fn(&Counts) -> &AtomicU64) {
+    for counts in &own.pushes {
+        let protocol = label("protocol", counts.protocol.word());
+        out.labelled(&protocol, read(counts).load(Ordering::Relaxed) as f64);
+    }
 }
 
 /// How many alerts fire.

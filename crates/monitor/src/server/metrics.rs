@@ -64,7 +64,7 @@ impl Own {
             resynced: site.resynced.load(Relaxed),
             alerts: site.alerts.as_ref().map(|alerts| alerts.counts()),
             process: Process::now(),
-            remote_write: site.remote_write.get().map(Arc::clone),
+            pushes: site.pushes.get().cloned().unwrap_or_default(),
         }
     }
 }

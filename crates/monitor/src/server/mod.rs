@@ -30,7 +30,7 @@ pub use tls::{TlsError, TlsFiles};
 use crate::alert::Alerts;
 use crate::clock::now_ms;
 use crate::hub::Hub;
-use crate::remote_write::Counts;
+use crate::push::Counts;
 use auth::Access;
 use axum::Router;
 use axum::http::StatusCode;
@@ -57,7 +57,7 @@ pub(crate) struct Site {
     pub(crate) alerts: Option<Arc<Alerts>>,
     pub(crate) started_ms: i64,
     /// How sending the metrics goes, where they are sent.
-    pub(crate) remote_write: OnceLock<Arc<Counts>>,
+    pub(crate) pushes: OnceLock<Vec<Arc<Counts>>>,
     /// Applications that are told to wait, whatever the lag.
     pub(crate) denied_apps: Vec<String>,
     /// Whether browsers reach it over TLS; then the cookie says so.
@@ -77,7 +77,7 @@ impl Site {
             shelf: None,
             alerts: None,
             started_ms: now_ms(),
-            remote_write: OnceLock::new(),
+            pushes: OnceLock::new(),
             denied_apps: Vec::new(),
             secure: false,
         }

@@ -1,6 +1,10 @@
 //! What load balancers, agents and throttling programs are told, while a real replica falls behind, dies and comes back.
 
 use crate::support::{DEADLINE, Monitor, TREE, with_servers};
+use crate::trial::act::Act;
+use crate::trial::judge::Verdict;
+use crate::trial::load::{Question, Told};
+use crate::trial::{Outcome, Trial};
 use anyhow::Result;
 use replica_lab::lab::free_port;
 use replica_lab::{Lab, Redis, Truth, WATCHER, wait_for};
@@ -83,6 +87,35 @@ async fn traffic_follows_the_truth() {
         until("/lb/a%2Fb/replica/r", 503).await?;
         master.daemon().thaw();
         until("/lb/a%2Fb/read-only", 200).await
+    })
+    .await;
+}
+
+/// A short form of `cargo x bench balance`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_contradicts_the_truth() {
+    with_servers(async {
+        let trial = Trial {
+            poll: Duration::from_millis(500),
+            rate: 100,
+            act: Duration::from_millis(3500),
+            acts: &[Act::Lag, Act::Heal, Act::Kill],
+            // Other tests run on the same machine, and a look may have to be made twice.
+            slack: Duration::from_secs(1),
+        };
+        let Outcome { told, judge, .. } = trial.run().await?;
+        let verdicts: Vec<(&Told, Verdict)> = told.iter().map(|told| (told, judge.of(told))).collect();
+        let wrong = verdicts
+            .iter()
+            .find(|(_, verdict)| matches!(verdict, Verdict::Contradicts(_)));
+        assert!(wrong.is_none(), "{wrong:?}");
+        for status in [200, 503] {
+            let right = verdicts.iter().filter(|(told, verdict)| {
+                told.question == Question::Lame && told.status == status && *verdict == Verdict::Agrees
+            });
+            assert!(right.count() > 0, "no {status} could be judged");
+        }
+        Ok(())
     })
     .await;
 }

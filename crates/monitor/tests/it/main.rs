@@ -20,6 +20,7 @@ mod library;
 mod live;
 #[cfg(feature = "drivers")]
 mod metrics;
+mod otlp;
 #[cfg(feature = "drivers")]
 mod past;
 mod prometheus;
@@ -28,4 +29,10 @@ mod scaffold;
 mod security;
 mod support;
 mod tls;
+#[cfg(feature = "drivers")]
+#[allow(
+    dead_code,
+    reason = "a short trial needs less of it than `cargo x bench balance` does"
+)]
+mod trial;
 mod watching;

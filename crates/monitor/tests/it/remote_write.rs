@@ -18,7 +18,7 @@ const SERIES: &str = "replica_monitor_replicas";
 
 fn monitor(port: u16, path: &str) -> Monitor {
     let url = format!("http://127.0.0.1:{port}{path}");
-    Monitor::start(TREE, &["--remote-write", &url, "--remote-write-every", "1"])
+    Monitor::start(TREE, &["--remote-write", &url, "--push-every", "1"])
 }
 
 /// When samples of that series were made, in seconds, as the receiver has them.
@@ -65,7 +65,7 @@ async fn nothing_is_lost_while_prometheus_is_away() {
         prometheus.daemon().kill().await?;
         let waiting = |least: f64| {
             let metrics = monitor.get("/metrics");
-            let name = "replica_monitor_remote_write_waiting_bytes ";
+            let name = "replica_monitor_push_waiting_bytes{protocol=\"remote_write\"} ";
             let line = metrics
                 .text()
                 .lines()
@@ -112,7 +112,7 @@ fn the_first_request_goes_out_at_once_with_the_name_and_password_of_the_url() {
     let receiver = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://us%40r:p%3Aw@{}/write", receiver.local_addr().unwrap());
     // Long enough that a delivery which waits for its turn is not seen by the end of the test.
-    let _monitor = Monitor::start(TREE, &["--remote-write", &url, "--remote-write-every", "3600"]);
+    let _monitor = Monitor::start(TREE, &["--remote-write", &url, "--push-every", "3600"]);
     let (tell, told) = mpsc::channel();
     thread::spawn(move || tell.send(head_of(&receiver)));
     let head = told.recv_timeout(SOON).unwrap();

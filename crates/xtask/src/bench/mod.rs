@@ -1,6 +1,6 @@
 //! `cargo x bench`: what the monitor costs, beside a baseline in the same run where there is one.
 //!
-//! Figures are printed and never asserted: machines are noisy. docs/PERFORMANCE.md holds the last ones.
+//! Figures are printed and never asserted: machines are noisy. What is true or not is: `balance` fails where the monitor lied. docs/PERFORMANCE.md holds the last ones.
 
 mod hostile;
 mod http;
@@ -63,27 +63,32 @@ static BENCHES: &[Bench] = &[
     Bench {
         name: "accuracy",
         purpose: "how far the measured lag is from the truth, on real servers",
-        run: |_| of_engine("accuracy"),
+        run: |options| of_crate("replica-engine", "accuracy", options),
     },
     Bench {
         name: "probes",
         purpose: "what a look costs a server, and what one hung replica costs 199 others",
-        run: |_| of_engine("probes"),
+        run: |options| of_crate("replica-engine", "probes", options),
     },
     Bench {
         name: "truth",
         purpose: "what we and the common exporters say of a lag, beside the truth",
-        run: |_| of_engine("truth"),
+        run: |options| of_crate("replica-engine", "truth", options),
+    },
+    Bench {
+        name: "balance",
+        purpose: "what load balancers are told while a replica is broken and mended, held against the truth; fails if it is untrue",
+        run: |options| of_crate("replica-monitor", "balance", options),
+    },
+    Bench {
+        name: "calm",
+        purpose: "how many alerts are raised in half an hour in which nothing is wrong",
+        run: |options| of_crate("replica-monitor", "calm", options),
     },
     Bench {
         name: "history",
         purpose: "what a kept sample costs on disk, beside other stores, and how long questions take",
-        run: |_| {
-            run(&mut command(
-                "cargo",
-                &["bench", "-q", "-p", "replica-monitor", "--bench", "history"],
-            ))
-        },
+        run: |options| of_crate("replica-monitor", "history", options),
     },
     Bench {
         name: "hostile",
@@ -147,12 +152,13 @@ fn read(words: &[String]) -> Result<(String, Options)> {
     Ok((name, Options { secs }))
 }
 
-/// A bench that is a program of the engine's.
-fn of_engine(name: &str) -> Result<()> {
-    run(&mut command(
-        "cargo",
-        &["bench", "-q", "-p", "replica-engine", "--bench", name],
-    ))
+/// A bench that is a program of a crate's own.
+fn of_crate(package: &str, name: &str, options: &Options) -> Result<()> {
+    let mut command = command("cargo", &["bench", "-q", "-p", package, "--bench", name]);
+    if let Some(secs) = options.secs {
+        command.args(["--", "--secs", &secs.to_string()]);
+    }
+    run(&mut command)
 }
 
 /// Where the benches keep what they make.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-const ENDING: &str = "rw";
+const ENDING: &str = "request";
 
 /// A folder of requests, oldest first.
 pub(super) struct Spool {

@@ -1,6 +1,6 @@
 //! Where requests go, and with which `authorization`: what a URL says, with the name and password taken out of it.
 
-use super::{RemoteWrite, RemoteWriteError};
+use super::{Push, PushError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
@@ -16,8 +16,8 @@ pub(super) struct Address {
 }
 
 impl Address {
-    pub(super) fn of(settings: &RemoteWrite) -> Result<Self, RemoteWriteError> {
-        let wrong = |why: &str| RemoteWriteError::Url(why.to_owned());
+    pub(super) fn of(settings: &Push) -> Result<Self, PushError> {
+        let wrong = |why: &str| PushError::Url(why.to_owned());
         let whole: Uri = settings
             .url
             .expose()
@@ -33,7 +33,10 @@ impl Address {
             Some((named, host)) => (Some(named), host),
             None => (None, authority.as_str()),
         };
-        let path = whole.path_and_query().map_or("/", |path| path.as_str());
+        let path = match whole.path_and_query().map_or("/", |path| path.as_str()) {
+            "/" => settings.protocol.default_path(),
+            path => path,
+        };
         let uri = format!("{scheme}://{host}{path}").parse();
         let bearer = settings
             .token

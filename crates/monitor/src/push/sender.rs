@@ -1,9 +1,9 @@
 //! The two threads: one puts a request into the spool at every turn, the other delivers the oldest, again and again if need be.
 
-use super::RemoteWrite;
 use super::address::Address;
 use super::series::Teller;
 use super::spool::Spool;
+use super::{Protocol, Push};
 use crate::clock::now_ms;
 use crate::outbound;
 use std::fmt;
@@ -14,39 +14,45 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use ureq::Agent;
-use ureq::http::StatusCode;
 
 /// How long a receiver may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// Between two tries, at first and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
+/// How many samples a request may hold: receivers have limits, of 20 MB and less.
+const MOST_SAMPLES: usize = 20_000;
+
+/// No answer that says anything is longer.
+const LONGEST_ANSWER: u64 = 64 << 10;
+
 /// Nobody wakes the threads to stop, so they look up that often.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Why nothing will be sent.
 #[derive(Debug)]
-pub enum RemoteWriteError {
+pub enum PushError {
     /// The spool's folder cannot be used.
     Spool(PathBuf, io::Error),
     /// The receiver's address is none.
     Url(String),
 }
 
-impl fmt::Display for RemoteWriteError {
+impl fmt::Display for PushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spool(path, error) => write!(f, "the folder {} cannot be used: {error}", path.display()),
-            Self::Url(why) => write!(f, "the address to write to {why}"),
+            Self::Url(why) => write!(f, "the address to send to {why}"),
         }
     }
 }
 
-impl std::error::Error for RemoteWriteError {}
+impl std::error::Error for PushError {}
 
 /// How it went so far, for the metrics.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counts {
+    pub(crate) protocol: Protocol,
     pub(crate) delivered: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) given_up: AtomicU64,
@@ -54,7 +60,7 @@ pub(crate) struct Counts {
 }
 
 struct Shared {
-    settings: RemoteWrite,
+    settings: Push,
     spool: Mutex<Spool>,
     /// Something was put into the spool.
     filled: Condvar,
@@ -92,15 +98,20 @@ impl Shared {
 
 /// Starts to send what `text` tells, until `stopped` says so. The text is none while there is nothing to tell.
 pub(crate) fn start(
-    settings: RemoteWrite,
+    settings: Push,
     text: impl Fn() -> Option<String> + Send + 'static,
     stopped: impl Fn() -> bool + Send + Sync + 'static,
-) -> Result<Arc<Counts>, RemoteWriteError> {
+) -> Result<Arc<Counts>, PushError> {
     let address = Address::of(&settings)?;
     let spool = Spool::open(&settings.spool, settings.spool_bytes)
-        .map_err(|error| RemoteWriteError::Spool(settings.spool.clone(), error))?;
-    let counts = Arc::new(Counts::default());
-    counts.waiting_bytes.store(spool.bytes(), Relaxed);
+        .map_err(|error| PushError::Spool(settings.spool.clone(), error))?;
+    let counts = Arc::new(Counts {
+        protocol: settings.protocol,
+        delivered: AtomicU64::new(0),
+        failed: AtomicU64::new(0),
+        given_up: AtomicU64::new(0),
+        waiting_bytes: AtomicU64::new(spool.bytes()),
+    });
     let shared = Arc::new(Shared {
         spool: Mutex::new(spool),
         filled: Condvar::new(),
@@ -115,12 +126,15 @@ pub(crate) fn start(
 }
 
 fn fill(shared: &Shared, text: impl Fn() -> Option<String>) {
-    let mut teller = Teller::new(&shared.settings.labels);
+    let mut teller = Teller::new(&shared.settings.labels, now_ms());
     let mut next = Instant::now();
     loop {
         let pause = match text() {
             Some(text) => {
-                keep(shared, teller.tell(&text, now_ms()).packed());
+                teller.take(&text, now_ms());
+                for batch in teller.batches(MOST_SAMPLES) {
+                    keep(shared, shared.settings.protocol.pack(&batch));
+                }
                 next += shared.settings.every;
                 next.saturating_duration_since(Instant::now())
             }
@@ -142,7 +156,7 @@ fn keep(shared: &Shared, body: Option<Vec<u8>>) {
         None => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
     };
     let given_up = pushed.unwrap_or_else(|error| {
-        tracing::warn!(%error, "remote write: a request cannot be kept");
+        tracing::warn!(%error, "{}: a request cannot be kept", shared.settings.protocol.name());
         1
     });
     shared.counts.given_up.fetch_add(given_up, Relaxed);
@@ -155,23 +169,28 @@ fn note(shared: &Shared) {
 }
 
 fn deliver(shared: &Shared, address: &Address) {
+    let protocol = shared.settings.protocol;
+    let name = protocol.name();
     let config = outbound::client(&address.uri.to_string()).timeout_global(Some(DEADLINE));
     let agent = config.build().new_agent();
     let mut pause = PAUSE.0;
     let mut silent_since = None;
     while let Some((number, body)) = shared.wait() {
-        match send(&agent, address, &body) {
-            Sent::Taken => {
+        match send(&agent, protocol, address, &body) {
+            Sent::Taken(rejected) => {
                 shared.counts.delivered.fetch_add(1, Relaxed);
+                if let Some(why) = rejected {
+                    tracing::warn!(why, "{name}: the receiver took a request in part");
+                }
                 if silent_since.take().is_some() {
-                    tracing::info!("remote write: the receiver takes requests again");
+                    tracing::info!("{name}: the receiver takes requests again");
                 }
             }
             Sent::Refused(why) => {
                 shared.counts.given_up.fetch_add(1, Relaxed);
                 tracing::warn!(
                     why,
-                    "remote write: the receiver refuses a request for good; it is given up"
+                    "{name}: the receiver refuses a request for good; it is given up"
                 );
             }
             Sent::Later(why) => {
@@ -179,7 +198,7 @@ fn deliver(shared: &Shared, address: &Address) {
                 // Said once, not at every try.
                 if silent_since.is_none() {
                     silent_since = Some(Instant::now());
-                    tracing::warn!(why, "remote write: not delivered; it waits and is tried again");
+                    tracing::warn!(why, "{name}: not delivered; it waits and is tried again");
                 }
                 if shared.rest(pause) {
                     return;
@@ -196,28 +215,34 @@ fn deliver(shared: &Shared, address: &Address) {
 
 /// What became of a request.
 enum Sent {
-    Taken,
-    /// It will never be taken: by the specification, any 4xx but 429.
+    /// With what of it was not taken after all.
+    Taken(Option<String>),
+    /// It will never be taken.
     Refused(String),
     Later(String),
 }
 
-fn send(agent: &Agent, address: &Address, body: &[u8]) -> Sent {
-    let mut request = agent
-        .post(&address.uri)
-        .header("content-type", "application/x-protobuf")
-        .header("content-encoding", "snappy")
-        .header("x-prometheus-remote-write-version", "0.1.0");
+fn send(agent: &Agent, protocol: Protocol, address: &Address, body: &[u8]) -> Sent {
+    let mut request = agent.post(&address.uri);
+    for (name, value) in protocol.headers() {
+        request = request.header(*name, *value);
+    }
     if let Some(authorization) = &address.authorization {
         request = request.header("authorization", authorization.expose());
     }
     match request.send(body) {
-        Ok(answer) => match answer.status() {
-            status if status.is_success() => Sent::Taken,
-            status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
-                Sent::Refused(format!("status {status}"))
+        Ok(mut answer) => match answer.status() {
+            status if status.is_success() => {
+                // An answer that cannot be read says nothing against the request.
+                let answer = answer
+                    .body_mut()
+                    .with_config()
+                    .limit(LONGEST_ANSWER)
+                    .read_to_vec();
+                Sent::Taken(protocol.rejected(&answer.unwrap_or_default()))
             }
-            status => Sent::Later(format!("status {status}")),
+            status if protocol.may_be_taken_later(status) => Sent::Later(format!("status {status}")),
+            status => Sent::Refused(format!("status {status}")),
         },
         Err(ureq::Error::Timeout(_)) => Sent::Later("no answer".to_owned()),
         Err(ureq::Error::Io(error)) => Sent::Later(error.kind().to_string()),
