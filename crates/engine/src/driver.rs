@@ -8,7 +8,7 @@ use crate::beat::{Beat, Seen};
 use crate::connection::Connection;
 use crate::fault::Fault;
 use crate::look::Look;
-use crate::rules::Store;
+use crate::rules::Ends;
 use crate::target::Target;
 use replica_core::Dialect;
 use replica_core::observed::MissingGrant;
@@ -30,12 +30,9 @@ pub struct Driver {
     pub connect: fn(Target) -> Pending<'static, Result<Connection, Fault>>,
     /// Makes a writer of heartbeats, where there can be one. Connecting happens at the first beat.
     pub beat: Option<fn(Target) -> Box<dyn Beat>>,
-    /// Opens it as an end of a rule, where rules can read and write it.
-    pub store: Option<OpenStore>,
+    /// Where rules can read and write it.
+    pub rules: Option<&'static Ends>,
 }
-
-/// Connects to an end of a rule.
-pub type OpenStore = fn(Target) -> Pending<'static, Result<Box<dyn Store>, Fault>>;
 
 /// Reads one server's health over one kept connection, and never writes.
 pub trait Probe: Send {

@@ -48,7 +48,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     beat: None,
-    store: None,
+    rules: None,
 };
 
 struct ClickHouseProbe {

@@ -44,7 +44,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     beat: None,
-    store: None,
+    rules: None,
 };
 
 struct MongoProbe {

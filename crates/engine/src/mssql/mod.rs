@@ -52,7 +52,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     beat: None,
-    store: None,
+    rules: None,
 };
 
 struct MssqlProbe {

@@ -62,7 +62,7 @@ pub(crate) static DRIVER: Driver = Driver {
     },
     connect: |target| Box::pin(async move { lend(&target).await.map(Connection::MySql) }),
     beat: Some(|target| Box::new(beat::Writer::new(target))),
-    store: Some(|target| Box::pin(store::open(target))),
+    rules: Some(&store::ENDS),
 };
 
 struct MySqlProbe {

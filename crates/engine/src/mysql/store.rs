@@ -4,7 +4,7 @@
 
 use super::connect::{fault, lend};
 use crate::fault::Fault;
-use crate::rules::{Cell, Change, Column, Key, Kind, Row, Store, StoreError, Table};
+use crate::rules::{Cell, Change, Column, Ends, Key, Kind, Row, Store, StoreError, Table};
 use crate::target::Target;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Params, TxOpts, Value};
@@ -27,6 +27,16 @@ const KEY_BYTES: usize = 3072;
 /// A statement may have 65 535 parameters.
 const PARAMETERS: usize = 60_000;
 
+/// MySQL as rules see it.
+pub(super) static ENDS: Ends = Ends {
+    open: |target| Box::pin(open(target)),
+    kind_of: |kind| match kind {
+        Kind::Any | Kind::Json => Kind::Text,
+        Kind::Instant => Kind::DateTime,
+        other => other,
+    },
+};
+
 struct MySqlStore {
     client: Conn,
     /// Where an upsert may hit a row of another key.
@@ -34,7 +44,7 @@ struct MySqlStore {
 }
 
 /// Connects.
-pub(super) async fn open(target: Target) -> Result<Box<dyn Store>, Fault> {
+async fn open(target: Target) -> Result<Box<dyn Store>, Fault> {
     let mut client = lend(&target).await?;
     client.query_drop(SETUP).await.map_err(|error| fault(&error))?;
     Ok(Box::new(MySqlStore {
@@ -87,14 +97,6 @@ impl Store for MySqlStore {
             };
             Ok(tables.into_iter().map(with_key).collect())
         })
-    }
-
-    fn kind_of(&self, kind: Kind) -> Kind {
-        match kind {
-            Kind::Any | Kind::Json => Kind::Text,
-            Kind::Instant => Kind::DateTime,
-            other => other,
-        }
     }
 
     fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>> {

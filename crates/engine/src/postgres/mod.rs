@@ -46,7 +46,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     beat: Some(|target| Box::new(beat::Writer::new(target))),
-    store: Some(|target| Box::pin(store::open(target))),
+    rules: Some(&store::ENDS),
 };
 
 struct PostgresProbe {

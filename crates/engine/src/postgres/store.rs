@@ -5,7 +5,7 @@
 
 use super::connect::{fault, open as connect};
 use crate::fault::Fault;
-use crate::rules::{Cell, Change, Column, Key, Kind, Row, Store, StoreError, Table};
+use crate::rules::{Cell, Change, Column, Ends, Key, Kind, Row, Store, StoreError, Table};
 use crate::target::Target;
 use replica_core::source::Pending;
 use std::collections::HashMap;
@@ -23,6 +23,15 @@ const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, t.typname::text,
         AND c.relname NOT LIKE '\\_rm\\_%' AND c.relname <> 'fleet_heartbeat'
     ORDER BY c.relname, a.attnum";
 
+/// PostgreSQL as rules see it.
+pub(super) static ENDS: Ends = Ends {
+    open: |target| Box::pin(open(target)),
+    kind_of: |kind| match kind {
+        Kind::Any => Kind::Text,
+        other => other,
+    },
+};
+
 struct PostgresStore {
     client: Client,
     /// Each column's own type, as the server writes it.
@@ -32,7 +41,7 @@ struct PostgresStore {
 }
 
 /// Connects.
-pub(super) async fn open(target: Target) -> Result<Box<dyn Store>, Fault> {
+async fn open(target: Target) -> Result<Box<dyn Store>, Fault> {
     let client = connect(&target, "replica-monitor rules").await?.client;
     client.batch_execute(SETUP).await.map_err(|error| fault(&error))?;
     Ok(Box::new(PostgresStore {
@@ -80,13 +89,6 @@ impl Store for PostgresStore {
             };
             Ok(tables.into_iter().map(with_key).collect())
         })
-    }
-
-    fn kind_of(&self, kind: Kind) -> Kind {
-        match kind {
-            Kind::Any => Kind::Text,
-            other => other,
-        }
     }
 
     fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>> {

@@ -36,7 +36,7 @@ pub(crate) static DRIVER: Driver = Driver {
     },
     connect: |target| Box::pin(async move { Ok(Connection::Redis(open(&target).await?)) }),
     beat: Some(|target| Box::new(beat::Writer::new(target))),
-    store: None,
+    rules: None,
 };
 
 struct RedisProbe {

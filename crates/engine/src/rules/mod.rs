@@ -5,13 +5,15 @@
 
 mod cell;
 mod diff;
+mod examine;
 mod plan;
 mod snapshot;
 mod store;
 mod table;
 
 pub use cell::{Cell, Kind};
+pub use examine::{Outlook, Prospect, examine};
 pub use plan::{Direction, Plan, PlanError};
 pub use snapshot::{Progress, SnapshotRun, Stopped};
-pub use store::{Change, Key, Rejected, Row, Store, StoreError};
+pub use store::{Change, Ends, Key, Open, Rejected, Row, Store, StoreError};
 pub use table::{Column, Table};

@@ -2,6 +2,7 @@
 
 use crate::driver::driver_of;
 use crate::fault::Fault;
+use crate::rules::cell::Kind;
 use crate::rules::store::Store;
 use crate::target::Target;
 use replica_core::tree::{Tree, TreeProject, TreeReplica};
@@ -140,13 +141,18 @@ impl End {
     /// Connects to it.
     pub async fn open(&self) -> Result<Box<dyn Store>, Fault> {
         let dialect = self.target.dialect();
-        let store = driver_of(dialect).and_then(|driver| driver.store);
-        let Some(store) = store else {
+        let Some(rules) = driver_of(dialect).and_then(|driver| driver.rules) else {
             return Err(Fault::new(
                 crate::FaultKind::NotAsked,
                 format!("rules cannot read or write {} yet", dialect.name()),
             ));
         };
-        store(self.target.clone()).await
+        (rules.open)(self.target.clone()).await
+    }
+
+    /// What the values of a column of that kind are once a table with it was created there.
+    pub(super) fn kind_of(&self, kind: Kind) -> Kind {
+        let rules = driver_of(self.target.dialect()).and_then(|driver| driver.rules);
+        rules.map_or(kind, |rules| (rules.kind_of)(kind))
     }
 }

@@ -3,6 +3,7 @@
 //! Only two stretches are ever in memory. What was written stays written: a run that is cut off is finished by the next one.
 
 use super::diff::diff;
+use super::examine::{Chosen, NO_SUCH_TABLE, chosen};
 use super::store::{Change, Key, Rejected, Row, Store, StoreError};
 use super::table::Table;
 use crate::fault::{Fault, FaultKind};
@@ -99,15 +100,9 @@ impl<'r> SnapshotRun<'r> {
     /// Mirrors the tables of these names; `*` is every one that the source has now.
     pub async fn run(&mut self, collections: &[impl AsRef<str>]) -> Result<(), Stopped> {
         let theirs = within("source", self.source.tables()).await?;
-        let all = collections.iter().any(|name| name.as_ref() == "*");
-        let wanted = |table: &&Table| all || collections.iter().any(|name| name.as_ref() == table.name);
-        let tables: Vec<&Table> = theirs.iter().filter(wanted).collect();
-        for name in collections.iter().map(AsRef::as_ref).filter(|name| *name != "*") {
-            if !theirs.iter().any(|table| table.name == name) {
-                let why = "the source has no such table".to_owned();
-                self.refused.insert(name.to_owned(), why);
-            }
-        }
+        let Chosen { tables, missing } = chosen(&theirs, collections);
+        let missing = missing.into_iter().map(|name| (name, NO_SUCH_TABLE.to_owned()));
+        self.refused.extend(missing);
         within("source", self.source.stand_still()).await?;
         self.progress.tables.1 = tables.len();
         for table in tables {

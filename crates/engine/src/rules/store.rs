@@ -3,6 +3,7 @@
 use super::cell::{Cell, Kind};
 use super::table::Table;
 use crate::fault::Fault;
+use crate::target::Target;
 use replica_core::source::Pending;
 use std::cmp::Ordering;
 use std::fmt;
@@ -105,13 +106,21 @@ pub struct Rejected {
     pub why: String,
 }
 
+/// Connects to one end of a rule.
+pub type Open = fn(Target) -> Pending<'static, Result<Box<dyn Store>, Fault>>;
+
+/// What a database module offers to rules.
+pub struct Ends {
+    /// Connects.
+    pub open: Open,
+    /// What the values of a column of that kind are once a table with it was created there.
+    pub kind_of: fn(Kind) -> Kind,
+}
+
 /// A database of a rule. Every call has the deadline of whoever makes it.
 pub trait Store: Send {
     /// The tables that it has, without the ones of the system and of this program.
     fn tables(&mut self) -> Pending<'_, Result<Vec<Table>, Fault>>;
-
-    /// What the values of a column of that kind are once it was created here.
-    fn kind_of(&self, kind: Kind) -> Kind;
 
     /// Creates a table with such columns and that key, and nothing more.
     fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>>;

@@ -42,7 +42,7 @@ pub(crate) static DRIVER: Driver = Driver {
         })
     },
     beat: Some(|target| Box::new(beat::Writer(target))),
-    store: Some(|target| Box::pin(store::open(target))),
+    rules: Some(&store::ENDS),
 };
 
 struct SqliteProbe {

@@ -5,7 +5,7 @@
 
 use super::{blocking, fault, open as open_file, path_of};
 use crate::fault::{Fault, FaultKind};
-use crate::rules::{Cell, Change, Column, Key, Kind, Row, Store, StoreError, Table};
+use crate::rules::{Cell, Change, Column, Ends, Key, Kind, Row, Store, StoreError, Table};
 use crate::target::Target;
 use replica_core::source::Pending;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -22,10 +22,16 @@ const TABLES: &str =
 const COLUMNS: &str =
     "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1) WHERE hidden <> 1";
 
+/// SQLite as rules see it.
+pub(super) static ENDS: Ends = Ends {
+    open: |target| Box::pin(open(target)),
+    kind_of: |kind| kind,
+};
+
 struct SqliteStore(Arc<Mutex<Connection>>);
 
 /// Opens the file, which must be there.
-pub(super) async fn open(target: Target) -> Result<Box<dyn Store>, Fault> {
+async fn open(target: Target) -> Result<Box<dyn Store>, Fault> {
     let path = path_of(&target)?;
     let connection = blocking(move || {
         let connection = open_file(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -87,10 +93,6 @@ impl Store for SqliteStore {
                 .collect::<Result<_, _>>()?;
             names.into_iter().map(|name| table(connection, name)).collect()
         }))
-    }
-
-    fn kind_of(&self, kind: Kind) -> Kind {
-        kind
     }
 
     fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>> {

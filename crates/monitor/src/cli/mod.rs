@@ -14,11 +14,14 @@ mod metrics;
 mod prometheus;
 mod push;
 mod remote;
+mod rules;
 mod scaffold;
 mod serve;
 mod settings;
 mod silence;
 mod status;
+#[cfg(feature = "drivers")]
+mod sync;
 mod tree;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -56,8 +59,9 @@ enum Wanted {
     History(history::HistoryCommand),
     Scaffold(scaffold::Scaffold),
     PrometheusRules(prometheus::PrometheusRules),
-    #[command(hide = true)]
-    Rules(prometheus::Rules),
+    Rules(rules::Rules),
+    #[cfg(feature = "drivers")]
+    Sync(sync::Sync),
     Dashboard(dashboard::Dashboard),
     /// List every metric that `/metrics` tells.
     Metrics,
@@ -119,6 +123,8 @@ pub fn main() -> ExitCode {
         Some(Wanted::Scaffold(scaffold)) => scaffold.run(out).map_err(Failure::from),
         Some(Wanted::PrometheusRules(rules)) => rules.run(out),
         Some(Wanted::Rules(rules)) => rules.run(out),
+        #[cfg(feature = "drivers")]
+        Some(Wanted::Sync(sync)) => sync.run(out),
         Some(Wanted::Dashboard(dashboard)) => dashboard.run(out),
         Some(Wanted::History(history)) => history.run(out),
         Some(Wanted::Metrics) => metrics::run(out),

@@ -25,6 +25,8 @@ mod otlp;
 mod past;
 mod prometheus;
 mod remote_write;
+#[cfg(feature = "drivers")]
+mod rules;
 mod scaffold;
 mod security;
 mod support;

@@ -36,25 +36,6 @@ pub(super) struct PrometheusRules {
     job: String,
 }
 
-/// The rules of a tree, in the forms of others.
-#[derive(clap::Args)]
-pub(super) struct Rules {
-    /// As recording and alerting rules for Prometheus: the same as `prometheus-rules`
-    #[arg(long, required = true)]
-    prometheus: bool,
-    #[command(flatten)]
-    rules: PrometheusRules,
-}
-
-impl Rules {
-    pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        match self.prometheus {
-            true => self.rules.run(out),
-            false => Err(Failure::Usage("rules: --prometheus is missing".to_owned())),
-        }
-    }
-}
-
 impl PrometheusRules {
     pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let tree = tree::read(&tree_path(self.tree.as_deref())?)?;

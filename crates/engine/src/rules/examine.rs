@@ -1,0 +1,120 @@
+//! What running a rule would do, without doing it.
+
+use super::plan::{Direction, Plan};
+use super::table::{Column, Table};
+use crate::fault::{Fault, FaultKind};
+use std::time::Duration;
+
+/// How long each end may take to connect and to list its tables.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// What would happen to a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// Both ends have it.
+    Mirrored,
+    /// The target lacks it: it is created with these columns.
+    Created,
+    /// It is left alone, for this reason.
+    Refused(String),
+}
+
+/// One way of a rule, looked at.
+pub struct Prospect {
+    /// From where, as `project / replica`.
+    pub from: String,
+    /// To where.
+    pub to: String,
+    /// Each table that the rule names, or why an end cannot be asked.
+    pub tables: Result<Vec<(String, Outlook)>, String>,
+}
+
+/// Looks at both ends of each way of a rule. Nothing is changed.
+pub async fn examine(plan: &Plan) -> Vec<Prospect> {
+    let mut prospects = Vec::new();
+    for direction in &plan.directions {
+        let tables = match (listed(&direction.from).await, listed(&direction.to).await) {
+            (Ok(source), Ok(target)) => Ok(outlooks(plan, direction, &source, &target)),
+            (Err(fault), _) => Err(format!("{}: {fault}", direction.from.words())),
+            (_, Err(fault)) => Err(format!("{}: {fault}", direction.to.words())),
+        };
+        prospects.push(Prospect {
+            from: direction.from.words(),
+            to: direction.to.words(),
+            tables,
+        });
+    }
+    prospects
+}
+
+async fn listed(end: &super::plan::End) -> Result<Vec<Table>, Fault> {
+    let list = async { end.open().await?.tables().await };
+    let late = || {
+        Fault::new(
+            FaultKind::TimedOut,
+            format!("no answer within {} s", DEADLINE.as_secs()),
+        )
+    };
+    tokio::time::timeout(DEADLINE, list)
+        .await
+        .unwrap_or_else(|_| Err(late()))
+}
+
+fn outlooks(
+    plan: &Plan,
+    direction: &Direction,
+    source: &[Table],
+    target: &[Table],
+) -> Vec<(String, Outlook)> {
+    let chosen = chosen(source, &plan.rule.collections);
+    let mut all: Vec<(String, Outlook)> = Vec::new();
+    for table in chosen.tables {
+        let there = target
+            .iter()
+            .find(|found| found.name.eq_ignore_ascii_case(&table.name));
+        let outlook = match there {
+            Some(there) => table.into_target(there).map(|_| Outlook::Mirrored),
+            None => table
+                .into_target(&as_created(table, direction))
+                .map(|_| Outlook::Created),
+        };
+        all.push((table.name.clone(), outlook.unwrap_or_else(Outlook::Refused)));
+    }
+    let missing = chosen.missing.into_iter();
+    all.extend(missing.map(|name| (name, Outlook::Refused(NO_SUCH_TABLE.to_owned()))));
+    all
+}
+
+/// The table as the target would have it once it was created.
+fn as_created(table: &Table, direction: &Direction) -> Table {
+    let columns = table.columns.iter().map(|column| Column {
+        kind: direction.to.kind_of(column.kind),
+        generated: false,
+        ..column.clone()
+    });
+    Table {
+        columns: columns.collect(),
+        ..table.clone()
+    }
+}
+
+pub(super) const NO_SUCH_TABLE: &str = "the source has no such table";
+
+/// The tables of a source that a rule is about.
+pub(super) struct Chosen<'t> {
+    pub(super) tables: Vec<&'t Table>,
+    /// Named, and not there.
+    pub(super) missing: Vec<String>,
+}
+
+/// `*` is every table that the source has now.
+pub(super) fn chosen<'t>(source: &'t [Table], collections: &[impl AsRef<str>]) -> Chosen<'t> {
+    let all = collections.iter().any(|name| name.as_ref() == "*");
+    let named = |name: &str| collections.iter().any(|wanted| wanted.as_ref() == name);
+    let is_there = |name: &str| source.iter().any(|table| table.name == name);
+    let names = collections.iter().map(AsRef::as_ref).filter(|name| *name != "*");
+    Chosen {
+        tables: source.iter().filter(|table| all || named(&table.name)).collect(),
+        missing: names.filter(|name| !is_there(name)).map(str::to_owned).collect(),
+    }
+}
