@@ -5,13 +5,14 @@
 //!
 //! Read in this order: [`lab`] (the folder), [`postgres`], [`mariadb`], [`redis`], [`sqlite`], [`clickhouse`] (the servers),
 //! [`proxy`] (the network between them), [`truth`] (how far behind a replica truly is), [`exporter`] (what others say of that),
-//! [`prometheus`] and [`victoria`] (who takes our metrics), [`scene`] (several of them put together).
+//! [`prometheus`] and [`victoria`] (who takes our metrics), [`alertmanager`] (who takes our alerts), [`scene`] (several of them put together).
 
 #![allow(
     clippy::print_stderr,
     reason = "a lab is talked to through a terminal or a test's output"
 )]
 
+pub mod alertmanager;
 pub mod clickhouse;
 pub mod client;
 pub mod daemon;
@@ -30,6 +31,7 @@ pub mod truth;
 pub mod victoria;
 pub mod wait;
 
+pub use alertmanager::Alertmanager;
 pub use clickhouse::ClickHouse;
 pub use client::Client;
 pub use exporter::Exporter;

@@ -2,6 +2,7 @@
 //!
 //! Flags and environment variables are turned into this in [`crate::cli`]; an application writes it itself.
 
+use crate::alert::AlertSettings;
 use crate::hub::OnEvent;
 use crate::push::Push;
 use crate::server::TlsFiles;
@@ -34,6 +35,8 @@ pub struct Config {
     pub on_event: Option<OnEvent>,
     /// The file that keeps what was measured and what happened; none keeps nothing beyond this run.
     pub history: Option<PathBuf>,
+    /// What is told to whom when something is wrong; none does not look for it.
+    pub alerts: Option<AlertSettings>,
     /// Host names, besides addresses and `localhost`, under which browsers may ask without a token.
     pub allow_hosts: Vec<String>,
     /// Serve beyond loopback without any token.
@@ -65,6 +68,7 @@ impl Default for Config {
             activity_buffer_size: 200,
             on_event: None,
             history: None,
+            alerts: Some(AlertSettings::default()),
             allow_hosts: Vec::new(),
             insecure_no_auth: false,
             pushes: Vec::new(),

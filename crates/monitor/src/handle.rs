@@ -1,5 +1,6 @@
 //! A running monitor, and how it is started and stopped.
 
+use crate::alert::{self, AlertSettings, Alerts};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::history::{self, History};
@@ -58,7 +59,8 @@ pub struct Handle {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     history: Option<History>,
-    sampling: Option<JoinHandle<()>>,
+    /// They end when all that must survive is written.
+    writing: Vec<JoinHandle<()>>,
 }
 
 /// Starts a monitor of `source` on the current tokio runtime. It answers when this returns.
@@ -83,15 +85,18 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         // The inbox of a hub that has just begun is empty: it takes them.
         let _ = hub.tell(notices);
     }
-    let sampling = history
-        .clone()
-        .map(|history| tokio::spawn(history::sample(hub.clone(), history, stopping.clone())));
+    let sample = |history| tokio::spawn(history::sample(hub.clone(), history, stopping.clone()));
+    let mut writing: Vec<_> = history.clone().map(sample).into_iter().collect();
+    let alerts = open_alerts(config.alerts).await;
+    let watch = |alerts| alert::start(alerts, hub.clone(), history.clone(), stopping.clone());
+    writing.extend(alerts.as_ref().map(watch));
     let site = Arc::new(Site {
         secure: config.tls.is_some(),
         allow_hosts: config.allow_hosts,
         max_streams: config.max_streams,
         denied_apps: config.denied_apps,
         shelf: history.clone().map(server::Shelf::new),
+        alerts,
         ..Site::new(hub.clone(), access)
     });
     send_metrics(config.pushes, &site, &stopping)?;
@@ -110,7 +115,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         stop,
         serving,
         history,
-        sampling,
+        writing,
     })
 }
 
@@ -196,6 +201,13 @@ async fn open_history(config: &Config) -> (Option<History>, Vec<Event>) {
     (Some(history), events.collect())
 }
 
+async fn open_alerts(settings: Option<AlertSettings>) -> Option<Arc<Alerts>> {
+    let settings = settings?;
+    let opened = tokio::task::spawn_blocking(move || Alerts::open(settings, now_ms()));
+    // A panic there was reported already.
+    opened.await.ok().map(Arc::new)
+}
+
 fn history_event(message: String) -> Event {
     let context = Some("history".to_owned());
     Event::new(now_ms(), EventKind::Error { message, context })
@@ -275,9 +287,8 @@ impl Handle {
         self.stop.send_replace(true);
         // It ends by itself within its grace; a panic there was reported already.
         let _ = self.serving.await;
-        if let Some(sampling) = self.sampling {
-            // Ends when all is written.
-            let _ = sampling.await;
+        for writing in self.writing {
+            let _ = writing.await;
         }
     }
 }

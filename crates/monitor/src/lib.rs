@@ -39,6 +39,7 @@
 //! Databases are spoken to in `replica-engine`; words are defined in `replica-core`.
 
 mod activity;
+mod alert;
 mod balance;
 mod body;
 pub mod cli;
@@ -58,8 +59,11 @@ mod push;
 mod server;
 mod source;
 mod stream_log;
+mod tolerance;
 mod wire;
+mod words;
 
+pub use alert::{AlertSettings, AlertSettingsError};
 pub use config::Config;
 pub use handle::{Handle, StartError, start};
 pub use hub::{Busy, OnEvent};

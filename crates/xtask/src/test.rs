@@ -43,6 +43,10 @@ const PROGRAMS: &[Program] = &[
         packages: &["prometheus"],
     },
     Program {
+        name: "prometheus-alertmanager",
+        packages: &["prometheus-alertmanager"],
+    },
+    Program {
         name: "victoria-metrics",
         packages: &["victoria-metrics"],
     },

@@ -2,6 +2,8 @@
 //!
 //! 0: done. 1: it could not be done. 2: it was asked for wrongly. `status` has codes of its own, those of a Nagios plugin.
 
+mod ack;
+mod alerts;
 mod check;
 mod dashboard;
 #[cfg(feature = "drivers")]
@@ -15,9 +17,9 @@ mod remote;
 mod scaffold;
 mod serve;
 mod settings;
+mod silence;
 mod status;
 mod tree;
-mod words;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::{self, Write};
@@ -26,7 +28,8 @@ use std::process::ExitCode;
 /// Tells whether the replicas of your databases keep up.
 ///
 /// Without a command it serves (see `serve --help`). Settings are also read from the environment
-/// (MONITOR_TREE, MONITOR_PORT, MONITOR_HOST, MONITOR_TOKEN, MONITOR_OPERATOR_TOKEN, MONITOR_POLL_MS, MONITOR_HISTORY) and from the files
+/// (MONITOR_TREE, MONITOR_PORT, MONITOR_HOST, MONITOR_TOKEN, MONITOR_OPERATOR_TOKEN, MONITOR_POLL_MS, MONITOR_HISTORY,
+/// MONITOR_ALERTS) and from the files
 /// `.mostajs/config.env` and `.env`; a flag wins over the environment, the environment over the files.
 #[derive(Parser)]
 #[command(name = "replica-monitor", version, args_conflicts_with_subcommands = true)]
@@ -47,6 +50,9 @@ enum Wanted {
     Doctor(doctor::Doctor),
     Status(Box<status::Status>),
     Events(Box<events::Events>),
+    Alerts(Box<alerts::AlertsCommand>),
+    Silence(Box<silence::Silence>),
+    Ack(Box<ack::Acknowledge>),
     History(history::HistoryCommand),
     Scaffold(scaffold::Scaffold),
     PrometheusRules(prometheus::PrometheusRules),
@@ -107,6 +113,9 @@ pub fn main() -> ExitCode {
         Some(Wanted::Doctor(doctor)) => doctor.run(out),
         Some(Wanted::Status(status)) => status.run(out),
         Some(Wanted::Events(events)) => events.run(out),
+        Some(Wanted::Alerts(alerts)) => alerts.run(out),
+        Some(Wanted::Silence(silence)) => silence.run(out),
+        Some(Wanted::Ack(ack)) => ack.run(out),
         Some(Wanted::Scaffold(scaffold)) => scaffold.run(out).map_err(Failure::from),
         Some(Wanted::PrometheusRules(rules)) => rules.run(out),
         Some(Wanted::Rules(rules)) => rules.run(out),

@@ -7,6 +7,7 @@ use super::settings::{Environment, secret, secret_in};
 use crate::outbound;
 use clap::Args;
 use replica_core::Secret;
+use serde_json::Value;
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -173,6 +174,32 @@ impl Client {
         let mut body = self.get(path, PATIENCE, None)?;
         let read = body.with_config().limit(LARGEST).read_to_string();
         read.map_err(|error| self.no_answer(error))
+    }
+
+    /// What is answered to this document at `path`. What an operator is refused is told in the monitor's own words.
+    pub(super) fn post(&self, path: &str, document: &Value) -> Result<Value, NoAnswer> {
+        let mut request = self.agent.post(format!("{}{path}", self.base));
+        if let Some(token) = &self.bearer {
+            request = request.header("authorization", format!("Bearer {}", token.expose()));
+        }
+        let request = request.header("content-type", "application/json");
+        let request = request.config().timeout_per_read(Some(PATIENCE)).build();
+        let answer = request.send(document.to_string().as_bytes());
+        let mut answer = answer.map_err(|error| self.no_answer(error))?;
+        let status = answer.status();
+        let text = answer.body_mut().read_to_string();
+        let told: Option<Value> = text.ok().and_then(|text| serde_json::from_str(&text).ok());
+        let refused = |told: Option<Value>| match told.as_ref().and_then(|told| told["error"].as_str()) {
+            Some(why) => format!("{} refuses: {why}", self.base),
+            None => self.refused(status),
+        };
+        match told {
+            Some(told) if status.is_success() => Ok(told),
+            told => Err(NoAnswer {
+                why: refused(told),
+                lasting: true,
+            }),
+        }
     }
 
     /// The lines of an event stream, from after the event `last` if there is one.

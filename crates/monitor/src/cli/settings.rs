@@ -4,7 +4,7 @@
 
 use super::Failure;
 use super::push::PushFlags;
-use crate::{Config, TlsFiles, Token};
+use crate::{AlertSettings, Config, TlsFiles, Token};
 use clap::{Args, ValueEnum};
 use replica_core::Secret;
 use std::collections::HashMap;
@@ -68,6 +68,10 @@ pub(super) struct Flags {
     /// [default: history.db in the state folder with --live, otherwise off] [env: MONITOR_HISTORY]
     #[arg(long, value_name = "FILE|off")]
     history: Option<PathBuf>,
+    /// Whom to tell when something is wrong, and when (docs/guides/alerts.md); `off` does not look for it
+    /// [env: MONITOR_ALERTS]
+    #[arg(long, value_name = "FILE|off")]
+    alerts: Option<PathBuf>,
     /// Only poll; do not ask the system to tell of changes
     #[arg(long)]
     no_watch: bool,
@@ -151,6 +155,7 @@ impl Flags {
             operator_token: self.operator_token(&base, &env)?,
             poll: Duration::from_millis(poll_ms),
             history: self.history(&base, &env, live),
+            alerts: self.alerts(&base, &env, live)?,
             allow_hosts: self.allow_host.clone(),
             insecure_no_auth: self.insecure_no_auth,
             pushes: self.push.resolve(&self.state_dir(&base, &env), &env)?,
@@ -201,6 +206,21 @@ impl Flags {
         }
     }
 
+    /// Without a file what is wrong is shown, and nobody is told.
+    fn alerts(&self, base: &Path, env: &Environment, live: bool) -> Result<Option<AlertSettings>, Failure> {
+        let named = self.alerts.clone();
+        let named = named.or_else(|| env.get("MONITOR_ALERTS").map(PathBuf::from));
+        let settings = match &named {
+            Some(off) if off.as_os_str() == "off" => return Ok(None),
+            Some(file) => read_alerts(&base.join(file), env)?,
+            None => AlertSettings::default(),
+        };
+        // As with the history: a declared tree leaves nothing behind, unless that is asked for.
+        let kept = live || named.is_some();
+        let state = kept.then(|| self.state_dir(base, env).join("alerts.json"));
+        Ok(Some(settings.kept_in(state)))
+    }
+
     /// A token on the command line or in a file wins over the environment's.
     fn token(&self, env: &Environment) -> Result<Option<Secret<String>>, Failure> {
         match (&self.token, &self.token_file) {
@@ -232,6 +252,12 @@ impl Flags {
 /// The tree file that is meant, for commands that need nothing else.
 pub(super) fn tree_path(given: Option<&Path>) -> Result<PathBuf, Failure> {
     Ok(Environment::read(Path::new(""))?.tree(given))
+}
+
+/// The file for `--alerts`.
+pub(super) fn read_alerts(path: &Path, env: &Environment) -> Result<AlertSettings, Failure> {
+    AlertSettings::read(path, &|name| env.get(name))
+        .map_err(|error| Failure::Usage(format!("--alerts {error}")))
 }
 
 fn address(host: &str) -> Result<IpAddr, Failure> {

@@ -6,7 +6,8 @@
 use super::Kind;
 use super::metric::{LINK, Metric, PUSHED, counter, labelled, own, replica, rule};
 use super::read::{
-    answered, behind, connections, drift, each_link, info, last_run, observed, pool, rule_info, sent, stats,
+    answered, behind, channels, connections, drift, each_link, firing, info, last_run, observed, pool,
+    rule_info, sent, stats,
 };
 use super::text::label;
 use replica_core::{Role, Runway, State, Verdict};
@@ -294,6 +295,38 @@ pub(crate) static METRICS: &[Metric] = &[
         "How often a listener was too slow and had to begin anew.",
         |own, out| out.value(own.resynced as f64),
     )),
+    labelled(
+        own(
+            "replica_monitor_alerts_firing",
+            "How many alerts of a condition fire, silenced ones included.",
+            firing,
+        ),
+        &["condition", "severity"],
+    ),
+    labelled(
+        counter(own(
+            "replica_monitor_alert_notices_total",
+            "Notices that a channel has taken.",
+            |own, out| channels(own, out, |channel| channel.delivered as f64),
+        )),
+        &["channel"],
+    ),
+    labelled(
+        counter(own(
+            "replica_monitor_alert_notice_failures_total",
+            "Tries that a channel failed.",
+            |own, out| channels(own, out, |channel| channel.failed as f64),
+        )),
+        &["channel"],
+    ),
+    labelled(
+        own(
+            "replica_monitor_alert_notices_waiting",
+            "Notices that wait for a channel.",
+            |own, out| channels(own, out, |channel| channel.waiting as f64),
+        ),
+        &["channel"],
+    ),
     labelled(
         counter(own(
             "replica_monitor_push_requests_total",

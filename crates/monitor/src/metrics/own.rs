@@ -1,5 +1,6 @@
 //! What the monitor knows of itself at the moment of a scrape.
 
+use crate::alert;
 use crate::push::Counts;
 use std::fs;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub(crate) struct Own {
     pub(crate) streams: usize,
     pub(crate) events: u64,
     pub(crate) resynced: u64,
+    /// None where nobody looks for what is wrong.
+    pub(crate) alerts: Option<alert::Counts>,
     /// One for each that the metrics are sent to.
     pub(crate) pushes: Vec<Arc<Counts>>,
     /// None where the system does not tell (it is asked on Linux only).

@@ -2,6 +2,7 @@
 
 use super::own::Own;
 use super::text::{Samples, label};
+use crate::alert;
 use crate::push::Counts;
 use replica_core::observed::{Connections, DriftKind};
 use replica_core::{Link, Observed, PoolUsage, Replica, Rule, State, SyncStats};
@@ -21,6 +22,24 @@ pub(super) fn sent(own: &Own, out: &mut Samples<'_>, read: impl Fn(&Counts) -> &
     for counts in &own.pushes {
         let protocol = label("protocol", counts.protocol.word());
         out.labelled(&protocol, read(counts).load(Ordering::Relaxed) as f64);
+    }
+}
+
+/// How many alerts fire.
+pub(super) fn firing(own: &Own, out: &mut Samples<'_>) {
+    for firing in own.alerts.iter().flat_map(|alerts| &alerts.firing) {
+        let labels = [
+            label("condition", firing.condition),
+            label("severity", firing.severity),
+        ];
+        out.labelled(&labels.join(","), firing.count as f64);
+    }
+}
+
+/// A figure of each channel of alerts.
+pub(super) fn channels(own: &Own, out: &mut Samples<'_>, read: impl Fn(&alert::ChannelCounts) -> f64) {
+    for channel in own.alerts.iter().flat_map(|alerts| &alerts.channels) {
+        out.labelled(&label("channel", &channel.name), read(channel));
     }
 }
 

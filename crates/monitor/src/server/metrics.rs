@@ -62,6 +62,7 @@ impl Own {
             streams: site.streams.load(Relaxed),
             events: now.events,
             resynced: site.resynced.load(Relaxed),
+            alerts: site.alerts.as_ref().map(|alerts| alerts.counts()),
             process: Process::now(),
             pushes: site.pushes.get().cloned().unwrap_or_default(),
         }

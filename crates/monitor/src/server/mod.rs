@@ -3,6 +3,7 @@
 //! Nothing is computed here: answers are bodies that the hub has, or will have, rendered once.
 
 mod agent;
+mod alerts;
 mod api;
 pub(crate) mod auth;
 mod balance;
@@ -26,6 +27,7 @@ pub(crate) use metrics::whole_text;
 pub(crate) use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
 
+use crate::alert::Alerts;
 use crate::clock::now_ms;
 use crate::hub::Hub;
 use crate::push::Counts;
@@ -51,6 +53,8 @@ pub(crate) struct Site {
     pub(crate) resynced: AtomicU64,
     /// The history, where one is kept.
     pub(crate) shelf: Option<Arc<Shelf>>,
+    /// What is wrong, where that is watched.
+    pub(crate) alerts: Option<Arc<Alerts>>,
     pub(crate) started_ms: i64,
     /// How sending the metrics goes, where they are sent.
     pub(crate) pushes: OnceLock<Vec<Arc<Counts>>>,
@@ -71,6 +75,7 @@ impl Site {
             max_streams: usize::MAX,
             resynced: AtomicU64::new(0),
             shelf: None,
+            alerts: None,
             started_ms: now_ms(),
             pushes: OnceLock::new(),
             denied_apps: Vec::new(),
@@ -125,6 +130,10 @@ fn paths() -> OpenApiRouter<Arc<Site>> {
         .routes(routes!(balance::check))
         .routes(routes!(history::history))
         .routes(routes!(history::at))
+        .routes(routes!(alerts::alerts))
+        .routes(routes!(alerts::ack))
+        .routes(routes!(alerts::silence))
+        .routes(routes!(alerts::unsilence))
         .routes(routes!(metrics::metrics))
         .routes(routes!(discovery::discovery))
         .routes(routes!(openapi::openapi))

@@ -7,6 +7,8 @@
 )]
 
 #[cfg(feature = "drivers")]
+mod alerts;
+#[cfg(feature = "drivers")]
 mod balance;
 mod cli;
 mod commands;

@@ -81,6 +81,11 @@ static BENCHES: &[Bench] = &[
         run: |options| of_crate("replica-monitor", "balance", options),
     },
     Bench {
+        name: "calm",
+        purpose: "how many alerts are raised in half an hour in which nothing is wrong",
+        run: |options| of_crate("replica-monitor", "calm", options),
+    },
+    Bench {
         name: "history",
         purpose: "what a kept sample costs on disk, beside other stores, and how long questions take",
         run: |options| of_crate("replica-monitor", "history", options),

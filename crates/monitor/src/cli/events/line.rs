@@ -1,6 +1,6 @@
 //! One event as one line: when, what kind, of whom, and what.
 
-use crate::cli::words::{duration, plain, time};
+use crate::words::{duration, plain, time};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value};
 use std::io::{self, Write};

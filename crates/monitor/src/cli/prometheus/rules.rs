@@ -5,11 +5,9 @@ use super::alert::RECORDS;
 use super::alerts::ALERTS;
 use super::yaml::{mapping, quoted};
 use crate::metrics::bounded;
+use crate::tolerance::tolerance_ms;
 use replica_core::Role;
 use replica_core::tree::Tree;
-
-/// The lag that is tolerated where the tree does not say, in milliseconds; as on the page.
-const TOLERANCE_MS: u64 = 5000;
 
 /// A slave of the tree.
 pub(super) struct Slave {
@@ -26,7 +24,7 @@ pub(super) fn slaves(tree: &Tree) -> Vec<Slave> {
             slaves.push(Slave {
                 project: project.name.to_string(),
                 replica: replica.name.to_string(),
-                limit_ms: replica.lag_tolerance_ms.unwrap_or(TOLERANCE_MS),
+                limit_ms: tolerance_ms(replica.lag_tolerance_ms),
             });
         }
     }

@@ -1,11 +1,10 @@
 //! How bad it is: the grade of a replica, and why. Only what is certain is bad; what nobody can tell is unknown, never fine.
 
 use super::answer::{Answer, Link, Project, Replica};
-use crate::cli::words::{duration, rough, setting};
+use crate::tolerance::tolerance_ms;
+use crate::words::{duration, rough, setting};
 use serde::Serialize;
 
-/// The lag that is tolerated where the tree does not say, as on the page.
-const TOLERANCE_MS: u64 = 5000;
 /// Runways below are worth a warning, and below the second are critical; as in the rules for Prometheus.
 const RUNWAY_S: (u64, u64) = (3600, 600);
 /// More of its connections in use than this is worth a warning, in percent.
@@ -106,7 +105,7 @@ pub(super) fn age(since: i64, now: i64) -> u64 {
 }
 
 pub(super) fn tolerance(replica: &Replica) -> u64 {
-    replica.lag_tolerance.unwrap_or(TOLERANCE_MS)
+    tolerance_ms(replica.lag_tolerance)
 }
 
 /// Everything there is to tell of a replica, the worst first. `live`: whether anybody asks it.

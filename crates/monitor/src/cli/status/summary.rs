@@ -2,7 +2,7 @@
 
 use super::answer::Replica;
 use super::judge::{Grade, Judged, Note, tolerance, worst};
-use crate::cli::words::{duration, plain};
+use crate::words::{duration, plain};
 
 /// The whole in short.
 pub(super) struct Summary {

@@ -2,7 +2,7 @@
 
 use super::answer::Replica;
 use super::judge::{Grade, Judged, Note, age, tolerance, worst};
-use crate::cli::words::{cut, duration, plain, rough, setting, wrap};
+use crate::words::{cut, duration, plain, rough, setting, wrap};
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
 

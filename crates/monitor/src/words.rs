@@ -4,7 +4,7 @@
 const UNITS: [(&str, u64); 4] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
 
 /// In at most two units: `42 ms`, `2.38 s`, `3 m 12 s`, `3 d 4 h`.
-pub(super) fn duration(ms: u64) -> String {
+pub(crate) fn duration(ms: u64) -> String {
     let seconds = ms as f64 / 1000.0;
     match ms {
         0..1000 => format!("{ms} ms"),
@@ -31,7 +31,7 @@ fn two_units(ms: u64) -> String {
 }
 
 /// Without fractions where whole seconds were meant: `5 s`, not `5.00 s`.
-pub(super) fn setting(ms: u64) -> String {
+pub(crate) fn setting(ms: u64) -> String {
     match ms % 1000 {
         0 => rough(ms),
         _ => duration(ms),
@@ -39,7 +39,7 @@ pub(super) fn setting(ms: u64) -> String {
 }
 
 /// Without fractions: for ages.
-pub(super) fn rough(ms: u64) -> String {
+pub(crate) fn rough(ms: u64) -> String {
     match ms {
         0..59_500 => format!("{} s", (ms + 500) / 1000),
         _ => two_units(ms),
@@ -47,7 +47,7 @@ pub(super) fn rough(ms: u64) -> String {
 }
 
 /// Milliseconds since 1970 as RFC 3339 in UTC: `2026-11-23T14:02:31.042Z`.
-pub(super) fn time(ms: i64) -> String {
+pub(crate) fn time(ms: i64) -> String {
     const DAY: i64 = 86_400_000;
     let (days, of_day) = (ms.div_euclid(DAY), ms.rem_euclid(DAY));
     // Howard Hinnant's civil_from_days: years begin in March, so that a leap day is the last one.
@@ -70,7 +70,7 @@ pub(super) fn time(ms: i64) -> String {
 }
 
 /// Text of others for a terminal: whatever could steer it is shown as an escape instead.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -84,7 +84,7 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// Cut to `width` characters, the last one telling that there is more.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     match text.chars().count() <= width {
         true => text.to_owned(),
         false => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
@@ -92,7 +92,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 }
 
 /// Broken at spaces into lines of at most `width` characters; a longer word stays whole.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let Some(line) = lines.last_mut() else { break };
