@@ -78,7 +78,9 @@ async fn main() -> Result<()> {
     }
     let open = verdicts.iter().filter(|verdict| **verdict == Verdict::Open);
     if open.count() * 2 > told.len() {
-        bail!("of most answers nobody can say whether they were right: was the machine too busy?");
+        bail!(
+            "of most answers nobody can say whether they were right: too few --secs, or too busy a machine"
+        );
     }
     println!(
         "The slowest answer to change did so {:?} after the truth had (allowed: {:?}).",

@@ -23,6 +23,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// How many samples a request may hold: receivers have limits, of 20 MB and less.
 const MOST_SAMPLES: usize = 20_000;
 
+/// A receiver that wants to be left alone for longer is asked again all the same.
+const LONGEST_WISH: Duration = Duration::from_secs(300);
+
 /// No answer that says anything is longer.
 const LONGEST_ANSWER: u64 = 64 << 10;
 
@@ -193,14 +196,14 @@ fn deliver(shared: &Shared, address: &Address) {
                     "{name}: the receiver refuses a request for good; it is given up"
                 );
             }
-            Sent::Later(why) => {
+            Sent::Later(why, wanted) => {
                 shared.counts.failed.fetch_add(1, Relaxed);
                 // Said once, not at every try.
                 if silent_since.is_none() {
                     silent_since = Some(Instant::now());
                     tracing::warn!(why, "{name}: not delivered; it waits and is tried again");
                 }
-                if shared.rest(pause) {
+                if shared.rest(wanted.map_or(pause, |wanted| wanted.min(LONGEST_WISH))) {
                     return;
                 }
                 pause = (pause * 2).min(PAUSE.1);
@@ -219,7 +222,8 @@ enum Sent {
     Taken(Option<String>),
     /// It will never be taken.
     Refused(String),
-    Later(String),
+    /// With how long the receiver wants to be left alone, if it says so.
+    Later(String, Option<Duration>),
 }
 
 fn send(agent: &Agent, protocol: Protocol, address: &Address, body: &[u8]) -> Sent {
@@ -241,11 +245,15 @@ fn send(agent: &Agent, protocol: Protocol, address: &Address, body: &[u8]) -> Se
                     .read_to_vec();
                 Sent::Taken(protocol.rejected(&answer.unwrap_or_default()))
             }
-            status if protocol.may_be_taken_later(status) => Sent::Later(format!("status {status}")),
+            status if protocol.may_be_taken_later(status) => {
+                let wanted = answer.headers().get("retry-after");
+                let seconds = wanted.and_then(|value| value.to_str().ok()?.parse().ok());
+                Sent::Later(format!("status {status}"), seconds.map(Duration::from_secs))
+            }
             status => Sent::Refused(format!("status {status}")),
         },
-        Err(ureq::Error::Timeout(_)) => Sent::Later("no answer".to_owned()),
-        Err(ureq::Error::Io(error)) => Sent::Later(error.kind().to_string()),
-        Err(_) => Sent::Later("the receiver cannot be reached".to_owned()),
+        Err(ureq::Error::Timeout(_)) => Sent::Later("no answer".to_owned(), None),
+        Err(ureq::Error::Io(error)) => Sent::Later(error.kind().to_string(), None),
+        Err(_) => Sent::Later("the receiver cannot be reached".to_owned(), None),
     }
 }

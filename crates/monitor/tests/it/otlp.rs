@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -178,14 +178,21 @@ fn opentelemetry_reads_what_metrics_tell() {
 
 #[test]
 fn what_may_be_taken_later_comes_again_and_nothing_else_does() {
-    let receiver = Receiver::answering(&["503 Later", "500 Never", "200 OK"]);
+    let receiver = Receiver::answering(&["503 Later\r\nRetry-After: 2", "500 Never", "200 OK"]);
     let url = format!("{}/otlp/v1/metrics", receiver.url);
     let monitor = Monitor::start_with(
         TREE,
         &["--push-every", "1"],
         &[("MONITOR_OTLP", &*url), ("MONITOR_OTLP_TOKEN", "let-me-in")],
     );
-    let [first, again, other] = [receiver.next(), receiver.next(), receiver.next()];
+    let first = receiver.next();
+    let refused = Instant::now();
+    let [again, other] = [receiver.next(), receiver.next()];
+    let waited = refused.elapsed();
+    assert!(
+        waited > Duration::from_millis(1500),
+        "two seconds were wanted, not {waited:?}"
+    );
     assert!(
         first.head.starts_with("post /otlp/v1/metrics http/1.1\r\n"),
         "{}",
