@@ -55,18 +55,18 @@ impl MariaDb {
         let room = lab.room(name);
         fs::create_dir(&room)?;
         give(&room, user)?;
-        install(&room, user).await?;
         // Of its own: a server that starts removes what it takes for its leftovers, which may be another's tables.
         let temporary = room.join("tmp");
         fs::create_dir(&temporary)?;
         give(&temporary, user)?;
+        install(&room, &temporary, user).await?;
         let (port, id) = (free_port()?, NEXT.fetch_add(1, Ordering::Relaxed));
         let mut daemon = Daemon::new(program, &room, user, Signal::KILL).argument("--no-defaults");
         let room_text = room.display();
         for argument in [
             format!("--datadir={room_text}"),
             format!("--socket={room_text}/s"),
-            format!("--tmpdir={room_text}/tmp"),
+            format!("--tmpdir={}", temporary.display()),
             format!("--pid-file={room_text}/pid"),
             format!("--port={port}"),
             format!("--server-id={id}"),
@@ -228,14 +228,16 @@ CREATE OR REPLACE USER {PLAIN}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';
     Ok(path.display().to_string())
 }
 
-async fn install(room: &std::path::Path, user: Option<User>) -> Result<()> {
+async fn install(room: &std::path::Path, temporary: &std::path::Path, user: Option<User>) -> Result<()> {
     let datadir = format!("--datadir={}", room.display());
+    let tmpdir = format!("--tmpdir={}", temporary.display());
     let arguments = [
         "--no-defaults",
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
         "--skip-name-resolve",
         &datadir,
+        &tmpdir,
     ];
     run(&find("mariadb-install-db", PACKAGE)?, &arguments, user, room).await
 }
