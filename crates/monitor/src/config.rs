@@ -35,6 +35,8 @@ pub struct Config {
     pub on_event: Option<OnEvent>,
     /// The file that keeps what was measured and what happened; none keeps nothing beyond this run.
     pub history: Option<PathBuf>,
+    /// Serve what this file recorded, and record nothing: goes before `history`. Its source is a [`Recorded`](crate::Recorded).
+    pub recording: Option<PathBuf>,
     /// What is told to whom when something is wrong; none does not look for it.
     pub alerts: Option<AlertSettings>,
     /// Host names, besides addresses and `localhost`, under which browsers may ask without a token.
@@ -68,6 +70,7 @@ impl Default for Config {
             activity_buffer_size: 200,
             on_event: None,
             history: None,
+            recording: None,
             alerts: Some(AlertSettings::default()),
             allow_hosts: Vec::new(),
             insecure_no_auth: false,

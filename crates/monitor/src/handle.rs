@@ -71,7 +71,11 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
     let (stop, stopping) = watch::channel(false);
     let tls = start_tls(&config, &stopping)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let (history, notices) = open_history(&config).await;
+    let recorded = open_recording(&config)?;
+    let (history, notices) = match recorded {
+        Some(_) => (None, Vec::new()),
+        None => open_history(&config).await,
+    };
     let hub = Hub::start(
         Arc::new(source),
         config.poll,
@@ -95,7 +99,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         allow_hosts: config.allow_hosts,
         max_streams: config.max_streams,
         denied_apps: config.denied_apps,
-        shelf: history.clone().map(server::Shelf::new),
+        shelf: history.clone().or(recorded).map(server::Shelf::new),
         alerts,
         ..Site::new(hub.clone(), access)
     });
@@ -199,6 +203,15 @@ async fn open_history(config: &Config) -> (Option<History>, Vec<Event>) {
     };
     let events = notices.iter().map(|notice| history_event(notice.to_string()));
     (Some(history), events.collect())
+}
+
+/// What is only read.
+fn open_recording(config: &Config) -> Result<Option<History>, StartError> {
+    let open = |path: &std::path::PathBuf| {
+        let refused = |error| StartError::Settings(format!("{}: {error}", path.display()));
+        History::recorded(path).map_err(refused)
+    };
+    config.recording.as_ref().map(open).transpose()
 }
 
 async fn open_alerts(settings: Option<AlertSettings>) -> Option<Arc<Alerts>> {

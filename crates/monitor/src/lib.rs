@@ -80,4 +80,4 @@ pub use server::token::{Token, TokenFileError, TokenRole};
 pub use server::{TlsError, TlsFiles};
 #[cfg(feature = "drivers")]
 pub use source::{LiveTree, watch_live};
-pub use source::{TreeFile, read_tree};
+pub use source::{Recorded, TreeFile, read_tree};

@@ -141,12 +141,7 @@ impl<'p> Stream<'p> {
         let opened = self.direction.from.log(&self.reader, tables);
         let mut log = within("source", opened).await?;
         let (mut cursor, why) = resumed(&mut *log, claim.cursor).await?;
-        let copied: BTreeSet<String> = serde_json::from_str(&cursor.tables).unwrap_or_default();
-        let missing: Vec<(Table, Table)> = pairs
-            .iter()
-            .filter(|(read, _)| !copied.contains(&read.name))
-            .cloned()
-            .collect();
+        let missing = uncopied(&pairs, &cursor);
         if !missing.is_empty() {
             self.told.copying(&why);
             let ended = run.mirror_all(&missing).await;
@@ -156,8 +151,7 @@ impl<'p> Stream<'p> {
             ended?;
         }
         let rejected = std::mem::take(&mut run.rejected);
-        let names: Vec<&String> = pairs.iter().map(|(read, _)| &read.name).collect();
-        cursor.tables = serde_json::to_string(&names).unwrap_or_default();
+        cursor.tables = names(&pairs);
         let mut following = Following {
             stream: self,
             log,
@@ -176,6 +170,20 @@ impl<'p> Stream<'p> {
         });
         following.follow().await
     }
+}
+
+/// The tables of which the cursor does not say that they were copied.
+fn uncopied(pairs: &[(Table, Table)], cursor: &Cursor) -> Vec<(Table, Table)> {
+    let copied: BTreeSet<String> = serde_json::from_str(&cursor.tables).unwrap_or_default();
+    let missing = pairs.iter().filter(|(read, _)| !copied.contains(&read.name));
+    missing.cloned().collect()
+}
+
+/// As a cursor holds them.
+fn names(pairs: &[(Table, Table)]) -> String {
+    let names: Vec<&String> = pairs.iter().map(|(read, _)| &read.name).collect();
+    // Our own types always serialise.
+    serde_json::to_string(&names).unwrap_or_default()
 }
 
 /// Where to go on: at the cursor, if its log still reaches so far back; otherwise at the end of the log as it is now, and why.

@@ -117,7 +117,7 @@ async fn every_change_arrives(source: Db, target: Db) -> Result<()> {
             "UPDATE people SET mail = 'B' WHERE id = 2",
             "DELETE FROM people WHERE id = 1",
             "UPDATE people SET id = 30 WHERE id = 3",
-            "INSERT INTO people VALUES (9, 'gone'); DELETE FROM people WHERE id = 9",
+            "BEGIN; INSERT INTO people VALUES (9, 'gone'); DELETE FROM people WHERE id = 9; COMMIT",
         ])
         .await?;
     same(&source, &target, &stream, "people", "id mail").await?;

@@ -10,7 +10,9 @@ mod dashboard;
 mod doctor;
 mod events;
 mod history;
+mod incident;
 mod metrics;
+mod open;
 mod prometheus;
 mod push;
 mod remote;
@@ -67,6 +69,8 @@ enum Wanted {
     #[cfg(feature = "drivers")]
     Run(run::Run),
     Dashboard(dashboard::Dashboard),
+    Incident(incident::Incident),
+    Open(open::Open),
     /// List every metric that `/metrics` tells.
     Metrics,
     /// Write a shell's completion script to standard output.
@@ -132,6 +136,8 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "drivers")]
         Some(Wanted::Run(run)) => run.run(out),
         Some(Wanted::Dashboard(dashboard)) => dashboard.run(out),
+        Some(Wanted::Incident(incident)) => incident.run(out),
+        Some(Wanted::Open(open)) => open.run(out),
         Some(Wanted::History(history)) => history.run(out),
         Some(Wanted::Metrics) => metrics::run(out),
         Some(Wanted::Completions { shell }) => {

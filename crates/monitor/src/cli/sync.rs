@@ -1,15 +1,17 @@
 //! `sync`: runs a rule once.
 
 use super::Failure;
+use super::history::spinner;
 use super::settings::tree_path;
 use super::tree;
 use crate::words::{duration, plain};
+use indicatif::ProgressBar;
 use replica_core::RuleMode;
 use replica_core::rule::CollectionStats;
 use replica_engine::rules::{Direction, Plan, Progress, Rejected, SnapshotRun};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,36 +110,25 @@ async fn one(plan: &Plan, direction: &Direction, stop: &AtomicBool) -> Outcome {
         }
     };
     let stopped = || stop.load(Ordering::Relaxed);
-    let told = |progress: &Progress| show(progress);
+    let bar = spinner();
+    let told = |progress: &Progress| show(&bar, progress);
     let mut run = SnapshotRun::new(source, target, &told, &stopped);
     let ended = run.run(&plan.rule.collections).await;
-    clear();
+    bar.finish_and_clear();
     outcome.stopped = ended.err().map(|stopped| stopped.to_string());
     (outcome.details, outcome.rejected, outcome.refused) = (run.details, run.rejected, run.refused);
     outcome.ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     outcome
 }
 
-/// On one line that writes over itself, where somebody looks.
-fn show(progress: &Progress) {
-    let mut err = std::io::stderr();
-    if err.is_terminal() {
-        let (table, (done, all), rows) = (plain(&progress.table), progress.tables, progress.rows);
-        // Nobody is left to tell if standard error is closed.
-        let _ = write!(
-            err,
-            "\r\x1b[K{table} ({} of {all} tables), {rows} rows read",
-            done + 1
-        );
-        let _ = err.flush();
-    }
-}
-
-fn clear() {
-    let mut err = std::io::stderr();
-    if err.is_terminal() {
-        let _ = write!(err, "\r\x1b[K");
-    }
+/// Where somebody looks.
+fn show(bar: &ProgressBar, progress: &Progress) {
+    let (table, (done, all), rows) = (plain(&progress.table), progress.tables, progress.rows);
+    bar.set_message(format!(
+        "{table} ({} of {all} tables), {rows} rows read",
+        done + 1
+    ));
+    bar.tick();
 }
 
 impl Outcome {

@@ -160,6 +160,13 @@ fn recognise(connection: &Connection) -> Result<(), HistoryError> {
     }
 }
 
+/// Begins a file where there is none.
+pub(super) fn begin_at(path: &Path) -> Result<Connection, HistoryError> {
+    // Somebody may have made it meanwhile.
+    fs::File::create_new(path)?;
+    open_ours(path)
+}
+
 /// Opens the file at `path` beside its writer, or a copy of it, for reading.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, HistoryError> {
     let how = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

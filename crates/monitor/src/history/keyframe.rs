@@ -222,13 +222,47 @@ pub(super) fn read(connection: &Connection, ts: i64) -> Result<Option<(i64, Stri
     Ok(Some((ts, text(frame)?.replacen("\"projects\":[]", &list, 1))))
 }
 
+/// The numbers of the pieces of a keyframe.
+pub(super) fn pieces_of(list: &[u8]) -> Result<Vec<i64>, HistoryError> {
+    let (mut bytes, mut ids) = (Bytes(list), Vec::new());
+    while !bytes.is_empty() {
+        ids.push(bytes.number()? as i64);
+    }
+    Ok(ids)
+}
+
+/// Makes other bytes of some.
+pub(super) type Rewrite<'r> = &'r mut dyn FnMut(&[u8]) -> Result<Vec<u8>, HistoryError>;
+
+/// A piece with other JSON: one object, or the replicas of a group without the brackets of their list.
+pub(super) fn rewritten(packed: &[u8], change: Rewrite<'_>) -> Result<Vec<u8>, HistoryError> {
+    let plain = unpacked(packed)?;
+    let Some((kind, json)) = plain.split_first() else {
+        return Ok(packed.to_vec());
+    };
+    let json = match kind {
+        b'r' => {
+            let list = change(&[b"[", json, b"]"].concat())?;
+            list.get(1..list.len().saturating_sub(1))
+                .unwrap_or_default()
+                .to_vec()
+        }
+        // It names a project, and is read by how it ends.
+        b'p' => return Ok(packed.to_vec()),
+        _ => change(json)?,
+    };
+    Ok(Piece::of(*kind, &json)?.packed.to_vec())
+}
+
 fn plain(connection: &Connection, id: u64) -> Result<Vec<u8>, HistoryError> {
     let mut find = connection.prepare_cached("SELECT data FROM body WHERE id = ?")?;
     let packed: Vec<u8> = find.query_row([id as i64], |row| row.get(0))?;
+    unpacked(&packed)
+}
+
+fn unpacked(packed: &[u8]) -> Result<Vec<u8>, HistoryError> {
     let mut plain = Vec::new();
-    let unpacked = ZlibDecoder::new(&packed[..])
-        .take(LARGEST)
-        .read_to_end(&mut plain);
+    let unpacked = ZlibDecoder::new(packed).take(LARGEST).read_to_end(&mut plain);
     unpacked.map_err(|_| HistoryError::Damaged("a piece of a snapshot"))?;
     Ok(plain)
 }

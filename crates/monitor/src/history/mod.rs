@@ -8,8 +8,10 @@ mod check;
 mod column;
 mod error;
 mod event;
+mod excerpt;
 mod file;
 mod head;
+mod hidden;
 mod keyframe;
 mod level;
 mod names;
@@ -33,7 +35,9 @@ mod writer;
 pub use check::Report;
 pub use error::HistoryError;
 pub use event::{EventQuery, KeptEvent};
+pub use excerpt::{Excerpt, excerpt};
 pub use file::Notice;
+pub use hidden::Hide;
 pub use level::Level;
 pub use past::Figures;
 pub use query::{Columns, MOST_BUCKETS};
@@ -102,6 +106,18 @@ impl History {
             Err(error) => return history.off(std::mem::take(&mut notices), &error.into()),
         }
         (history, notices)
+    }
+
+    /// What a file recorded, for reading alone: the file is not changed, and nothing is recorded.
+    pub fn recorded(path: &Path) -> Result<Self, HistoryError> {
+        drop(Reader::open(path)?);
+        let why = "this is a recording".to_owned();
+        Ok(Self {
+            path: path.to_owned(),
+            settings: Settings::default(),
+            status: Shared::new(Health::Off { why }),
+            open: Arc::default(),
+        })
     }
 
     fn off(self, mut notices: Vec<Notice>, error: &HistoryError) -> (Self, Vec<Notice>) {

@@ -2,9 +2,11 @@
 
 #[cfg(feature = "drivers")]
 mod live;
+mod recorded;
 mod tree_file;
 mod watched;
 
 #[cfg(feature = "drivers")]
 pub use live::{LiveTree, watch_live};
+pub use recorded::Recorded;
 pub use tree_file::{TreeFile, read_tree};

@@ -1,7 +1,8 @@
 //! The history of the real program: kept over a kill, complete at a stop, told when it cannot be kept.
 
-use crate::support::{DEADLINE, Monitor, TREE};
-use replica_monitor::history::{EventQuery, Metric, Reader, SeriesKey, Subject};
+use crate::support::{DEADLINE, Monitor, TREE, binary};
+use replica_monitor::history::{EventQuery, History, Metric, Reader, SeriesKey, Settings, Subject, Value};
+use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
@@ -150,4 +151,165 @@ fn no_password_of_the_tree_is_in_the_file() {
         let bytes = std::fs::read(monitor.folder.path().join(name)).unwrap();
         assert!(!bytes.windows(6).any(|six| six == b"secret"), "{name}");
     }
+}
+
+/// Two hours of two replicas and a rule, with stretches that are unknown or missing.
+fn two_hours(file: &Path) {
+    let (history, notices) = History::open(file, Settings::default());
+    assert!(notices.is_empty(), "{notices:?}");
+    let key = |replica: &str, metric| SeriesKey::replica("sh,op \"x\"", replica, metric);
+    for tick in 0..3600_i64 {
+        let lag = match tick % 700 {
+            0..100 => Value::Unknown("no answer,\n\"maybe\"".into()),
+            _ => Value::Known(tick * 7 % 5000 - 3),
+        };
+        let mut said = vec![
+            (key("a", Metric::LagMs), lag),
+            (key("a", Metric::State), Value::Known(3)),
+        ];
+        if tick % 900 >= 200 {
+            said.push((key("ä", Metric::ProbeUs), Value::Known(tick)));
+        }
+        let rule = SeriesKey {
+            subject: Subject::Rule("copy".into()),
+            metric: Metric::TotalErrors,
+        };
+        said.push((rule, Value::Known(tick / 100)));
+        assert!(history.record_figures(1_780_000_000_000 + tick * 2000, said));
+        assert!(tick % 100 != 0 || history.flush());
+    }
+    history.close();
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = binary()
+        .current_dir(folder)
+        .arg("history")
+        .args(arguments)
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap(),
+    )
+}
+
+#[test]
+fn what_is_exported_and_imported_is_exported_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    two_hours(&folder.join("one.db"));
+    for format in ["csv", "json"] {
+        let (code, said) = command(folder, &["export", "one.db", "--format", format, "--out", "one"]);
+        assert_eq!(code, Some(0), "{said}");
+        let new = format!("{format}.db");
+        let (code, said) = command(folder, &["import", "--into", &new, "one"]);
+        assert_eq!(
+            (code, &*said),
+            (Some(0), &*format!("{new}: 13600 samples of 4 series\n"))
+        );
+        let (code, said) = command(folder, &["check", &new]);
+        assert_eq!(code, Some(0), "{said}");
+        command(folder, &["export", &new, "--format", format, "--out", "two"]);
+        let [one, two] = ["one", "two"].map(|name| {
+            let text = std::fs::read_to_string(folder.join(name)).unwrap();
+            let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+            lines.sort();
+            lines
+        });
+        assert!(one == two, "{format}");
+    }
+    // Also from two files, which may overlap in time but not in samples.
+    for (replica, file) in [("a", "a.csv"), ("ä", "b.csv")] {
+        command(folder, &["export", "one.db", "--replica", replica, "--out", file]);
+    }
+    let (code, said) = command(folder, &["import", "--into", "both.db", "a.csv", "b.csv"]);
+    assert_eq!((code, &*said), (Some(0), "both.db: 10000 samples of 3 series\n"));
+}
+
+#[test]
+fn a_table_of_parquet_holds_every_sample_and_why_it_is_unknown() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::RowAccessor;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    two_hours(&folder.join("one.db"));
+    let (code, said) = command(
+        folder,
+        &["export", "one.db", "--format", "parquet", "--out", "t.parquet"],
+    );
+    assert_eq!((code, &*said), (Some(0), ""));
+    let reader = SerializedFileReader::new(File::open(folder.join("t.parquet")).unwrap()).unwrap();
+    let (mut rows, mut unknown, mut sum) = (0, 0, 0);
+    for row in reader.get_row_iter(None).unwrap() {
+        let row = row.unwrap();
+        rows += 1;
+        match (row.get_long(5), row.get_string(6)) {
+            (Ok(value), Err(_)) => sum += value,
+            (Err(_), Ok(why)) => {
+                assert_eq!(why, "no answer,\n\"maybe\"");
+                unknown += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(row.get_timestamp_millis(0).unwrap() >= 1_780_000_000_000);
+    }
+    let (_, objects) = command(folder, &["export", "one.db", "--format", "json"]);
+    let values = objects
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["value"].as_i64());
+    assert_eq!((rows, unknown, sum), (13_600, 600, values.sum()));
+    let (code, said) = command(folder, &["export", "one.db", "--format", "parquet"]);
+    assert!(code == Some(2) && said.contains("--out"), "{said}");
+}
+
+#[test]
+fn one_bad_line_imports_nothing_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let head = "time_ms,project,replica,rule,metric,value,unknown";
+    let object = r#"{"time_ms":1000,"project":"p","replica":"r","metric":"lag_ms","value":1}"#;
+    for (text, why) in [
+        (
+            format!("{head}\n1000,p,r,,lag_ms,1,\n2000,p,r,,lag_ms,many,\n"),
+            "bad:3: ",
+        ),
+        (
+            format!("{head}\n1000,p,r,,lag_ms,1,\n1000,p,r,,lag_ms,2,\n"),
+            "bad:3: there is a sample of that series at 1000 already",
+        ),
+        (
+            format!("{head}\n1000,p,,,lag_ms,1,\n"),
+            "bad:2: it needs a project and a replica",
+        ),
+        (
+            format!("{head}\n1000,p,r,,speed,1,\n"),
+            "bad:2: there is no metric \"speed\"",
+        ),
+        (
+            format!("{head}\n1000,p,r,,lag_ms,,\n"),
+            "bad:2: it needs either a value or why",
+        ),
+        ("a,b\n".to_owned(), "bad:1: its head must be time_ms,"),
+        (format!("{object}\n{{\"time_ms\":2000"), "bad:2: "),
+        (head.to_owned(), "there is no sample in it"),
+    ] {
+        std::fs::write(folder.join("bad"), text).unwrap();
+        let (code, said) = command(folder, &["import", "--into", "new.db", "bad"]);
+        assert!(code == Some(1) && said.contains(why), "{why}: {said}");
+    }
+    let (code, said) = command(folder, &["import", "--into", "new.db", "none"]);
+    assert!(code == Some(1) && said.contains("cannot read none"), "{said}");
+    std::fs::write(folder.join("there.db"), "mine").unwrap();
+    let (code, said) = command(folder, &["import", "--into", "there.db", "bad"]);
+    assert!(
+        code == Some(1) && said.contains("an import begins a new history"),
+        "{said}"
+    );
+    let mut left: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["bad", "there.db"]);
 }

@@ -15,6 +15,7 @@ mod commands;
 mod contract;
 mod garbage;
 mod history;
+mod incident;
 mod library;
 #[cfg(feature = "drivers")]
 mod live;

@@ -6,6 +6,8 @@ use replica_lab::{ADMIN, Lab, Postgres, SqliteFile, wait_for};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::process::{Child, Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -235,8 +237,8 @@ async fn a_rule_that_cannot_be_kept_going_is_not_begun() -> Result<()> {
     Ok(())
 }
 
-/// Inserts, changes, moves and deletes rows until it is told to stop; how many rows were touched.
-async fn churn(file: SqliteFile, mut stop: watch::Receiver<bool>) -> Result<()> {
+/// Inserts, changes, moves and deletes rows until it is told to stop, and counts its statements.
+async fn churn(file: SqliteFile, churned: Arc<AtomicU64>, mut stop: watch::Receiver<bool>) -> Result<()> {
     let mut client = file.client().await?;
     let mut dice = 1_u64;
     let mut roll = |sides: u64| {
@@ -255,6 +257,7 @@ async fn churn(file: SqliteFile, mut stop: watch::Receiver<bool>) -> Result<()> 
                 _ => format!("UPDATE OR IGNORE users SET id = {other} WHERE id = {one}"),
             })
             .await?;
+        churned.fetch_add(1, Relaxed);
         tokio::task::yield_now().await;
     }
     Ok(())
@@ -275,14 +278,16 @@ async fn forty_kills_lose_and_double_nothing() {
         std::fs::write(shop.lab.path().join("t.json"), tree.to_string())?;
         let (stop, stopped) = watch::channel(false);
         let source = SqliteFile::clone(&shop.source);
-        let churning = tokio::spawn(churn(source, stopped));
+        let churned = Arc::new(AtomicU64::new(0));
+        let churning = tokio::spawn(churn(source, Arc::clone(&churned), stopped));
         for round in 0..40_u64 {
             let runner = Runner::start(&shop.lab, &[])?;
             if round % 4 == 0 {
                 until_it_says(&shop.lab, "streaming").await?;
             }
-            // Anywhere between its first statement and its being in full flow: this is the moment, and nothing is waited for.
-            tokio::time::sleep(Duration::from_millis(round * 37 % 150)).await;
+            // Anywhere between its first statement and its being in full flow.
+            let until = churned.load(Relaxed) + round * 37 % 150;
+            wait_for("some writes", SOON, async || churned.load(Relaxed) >= until).await?;
             drop(runner);
         }
         stop.send(true)?;
