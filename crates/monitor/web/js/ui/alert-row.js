@@ -42,7 +42,7 @@ function newRow() {
     setText(summary, freeText(alert.summary));
     setAttr(summary, 'title', freeText(alert.summary));
     two(since, sinceNote, sinceWords(alert, context.now));
-    two(who, whoNote, whoWords(alert));
+    two(who, whoNote, whoWords(alert, context.now));
     // Buttons and links are made anew only when they differ: one may have the focus.
     const now = JSON.stringify([alert.id, alert.state, Boolean(alert.ack), Boolean(alert.silence), context.may, context.ready, aboutWords(alert)]);
     if (now === signature) return;
@@ -73,9 +73,10 @@ function buttons(alert, { alarms, may, ready }) {
 }
 
 function openDetails(alert, { shown }) {
+  const { now } = shown;
   const when = (ts) => ts && dateTime(ts, utc());
   const condition = shown.conditions.find(({ name }) => name === alert.condition);
-  const [who, why] = whoWords(alert);
+  const [who, why] = whoWords(alert, now);
   openModal(`${conditionWords(alert.condition)} of ${aboutWords(alert)}`, h('p', { class: 'mid' }, freeText(alert.summary)), facts([
     ['State', alert.state],
     ['Severity', alert.severity],

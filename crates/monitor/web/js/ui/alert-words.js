@@ -5,7 +5,7 @@
  */
 import { freeText, projectName, replicaName, ruleName } from '../core/anon.js';
 import { h } from '../core/dom.js';
-import { dateTime, rough, words } from '../core/fmt.js';
+import { clock, dateTime, rough, words } from '../core/fmt.js';
 import { utc } from '../core/prefs.js';
 import { href } from '../core/router.js';
 
@@ -41,15 +41,18 @@ export function look({ state, severity, silence }) {
   return severity === 'critical' ? ['st-down', 'down', 'Critical'] : ['st-lag', 'lag', 'Warning'];
 }
 
+/** A moment of about now: the day is told only where it is another one. */
+const short = (ts, now) => (dateTime(ts, utc()).slice(0, 10) === dateTime(now, utc()).slice(0, 10) ? clock(ts, utc()) : dateTime(ts, utc()));
+
 /** Since when, or how long it was. @returns {[string, string]} and a note */
 export function sinceWords({ state, since, resolvedAt }, now) {
   if (state === 'resolved') return [`lasted ${rough(Math.max(0, resolvedAt - since))}`, `over for ${rough(Math.max(0, now - resolvedAt))}`];
-  return [rough(Math.max(0, now - since)), `since ${dateTime(since, utc())}`];
+  return [rough(Math.max(0, now - since)), `since ${short(since, now)}`];
 }
 
 /** Who has taken it on or silenced it. @returns {[string, string]} and why */
-export function whoWords({ ack, silence, state }) {
-  if (silence) return [`silenced by ${silence.by} until ${dateTime(silence.until, utc())}`, freeText(silence.why)];
+export function whoWords({ ack, silence, state }, now) {
+  if (silence) return [`silenced by ${silence.by}`, `until ${short(silence.until, now)}: ${freeText(silence.why)}`];
   if (ack) return [`taken on by ${ack.by}`, freeText(ack.why)];
   return [state === 'firing' ? 'nobody yet' : '', ''];
 }

@@ -112,7 +112,7 @@ export class Shell {
     setText(byId('live-age'), age);
     setText(byId('live-count'), past ? ` ${clock(frozenAt, utc())}` : frozen ? ` ${num(waiting)}` : '');
     const button = byId('freeze');
-    setAttr(button, 'aria-pressed', String(frozen));
+    setAttr(button, 'aria-pressed', String(frozen && !past));
     setText(byId('freeze-word'), past ? 'Now' : frozen ? 'Resume' : 'Freeze');
     setAttr(byId('past'), 'aria-pressed', String(past));
     setIcon(byId('freeze-icon'), frozen ? 'play' : 'freeze');

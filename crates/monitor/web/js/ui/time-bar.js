@@ -48,7 +48,7 @@ export class TimeBar {
     }, h('label', { class: 'field' }, 'Second ', this.field), this.zone, h('button', { class: 'btn sm', type: 'submit' }, 'Go'));
     this.controls = h('div', { class: 'row' }, this.back, this.slider, this.on, this.spans.el, whenever);
     this.el = h('section', { class: 'timebar', 'aria-label': 'Time', hidden: true },
-      h('div', { class: 'row' }, icon('clock', 't-pause'), h('span', { class: 'grow', role: 'status' }, this.title, ' ', this.text), this.link, this.leave), this.problem, this.controls);
+      h('div', { class: 'row' }, h('span', { class: 'grow', role: 'status' }, icon('clock', 't-pause'), ' ', this.title, ' ', this.text), this.link, this.leave), this.problem, this.controls);
   }
 
   /** @param {{ open: boolean, past: boolean, time: number | null, asked: number | null, busy: boolean, problem: string, poll: number, kept: boolean }} state */

@@ -31,7 +31,7 @@ class Alerts {
     this.body = h('div', { class: 'bd', role: 'rowgroup' });
     this.list = new VList(this.body, {
       count: () => this.shown.length,
-      height: () => (phone.matches ? 204 : 76),
+      height: () => (phone.matches ? 216 : 76),
       key: (at) => this.shown[at].id,
       render: (at, node) => this.#row(at, node),
     });

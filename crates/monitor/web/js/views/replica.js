@@ -106,6 +106,7 @@ class ReplicaDetail {
     setText(this.why, why(table, i, now));
     show(this.why, this.why.textContent !== '');
     const note = text.startsWith('—') ? freeText(table.reason.get(i) ?? '') : lagNote(lag).replace(/^[ ,·]+/, '') || `limit ${setting(lag.tolerance)}`;
+    setText(this.tiles.lag.el.firstChild, this.store.past ? 'Lag then' : 'Lag now');
     this.tiles.lag.set(text, note);
     const used = table.used[i];
     const max = table.poolMax[i];
