@@ -179,7 +179,7 @@ store.setHidden(document.hidden);
 setInterval(() => {
   store.tick();
   // Frozen and lost pages get no redraw, but their counters go on.
-  if (store.frozen || shell.link.state !== 'live') shell.update(store.world);
+  if (store.frozen || store.held || shell.link.state !== 'live') shell.update(store.world);
 }, TICK);
 
 router.start();

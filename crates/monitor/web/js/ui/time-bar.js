@@ -58,7 +58,7 @@ export class TimeBar {
     if (!open) return;
     this.time = time;
     setClass(this.el, `timebar ${past ? 'past' : ''}`.trim());
-    setText(this.title, past ? `You are looking at ${dateTime(time, utc())}, not at now.` : kept ? 'This is now. Choose a second of the past to look at.' : 'No history is kept, so there is no past to look at.');
+    setText(this.title, past ? `You are looking at ${dateTime(time, utc())}, not at now.` : busy ? `Going to ${dateTime(asked, utc())}.` : kept ? 'This is now. Choose a second of the past to look at.' : 'No history is kept, so there is no past to look at.');
     setText(this.text, busy ? 'Asking the monitor…' : past ? this.#note(time, asked, poll) : kept ? '' : 'Start with --live, or name a file with --history.');
     setText(this.problem, problem ? `${past ? 'Still here' : 'Still live'}: ${problem}` : '');
     show(this.problem, problem !== '');
