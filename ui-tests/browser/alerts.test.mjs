@@ -67,6 +67,7 @@ test('an operator takes an alert on, silences another, and ends the silence; eac
   await page.locator('dialog input').fill('I am at it');
   await page.keyboard.press('Enter');
   await shows(page, '.cols-alert .who', /taken on by operator.*I am at it/);
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main', 'the button is gone: reading goes on at the screen');
   assert.equal(await page.locator('dialog').count(), 0);
   assert.equal(await row(page, 'main').getByRole('button', { name: 'Acknowledge' }).count(), 0);
 
@@ -131,6 +132,18 @@ test('what is over is shown as resolved, what the filter leaves is counted, and 
   await shows(page, '#screen', 'The filter leaves nothing of 1 alert');
   assert.match(await page.evaluate(() => location.hash), /state=firing/);
   assert.deepEqual(page.wrong, []);
+  await page.close();
+  await own.stop();
+});
+
+test('a screen whose file does not come says so', async () => {
+  const own = await troubled();
+  await context.route('**/js/views/alerts.js', (route) => route.abort());
+  const page = await open(context, `${own.url}#/alerts`);
+  await shows(page, '#screen', 'This screen could not be loaded');
+  await context.unroute('**/js/views/alerts.js');
+  await page.getByRole('button', { name: 'Reload the page' }).click();
+  await shows(page, '.cols-alert', 'Critical');
   await page.close();
   await own.stop();
 });

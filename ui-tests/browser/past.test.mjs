@@ -137,6 +137,15 @@ test('keys, the slider and the field go to other seconds', async () => {
   await page.keyboard.press('ArrowLeft');
   await moved(before);
   await past(page);
+  const slider = await page.locator('.timebar input[type=range]').boundingBox();
+  const entries = await page.evaluate(() => history.length);
+  await page.mouse.move(slider.x + slider.width / 2, slider.y + slider.height / 2);
+  await page.mouse.down();
+  for (const share of [0.5, 0.8, 0.9, 0.999]) await page.mouse.move(slider.x + slider.width * share, slider.y + slider.height / 2, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForFunction(() => !document.querySelector('.timebar [role=status]').textContent.includes('Asking'));
+  assert.equal(await page.evaluate(() => history.length), entries, 'one way back, however far it was dragged');
+  await past(page);
   const second = Math.floor(Date.now() / 1000) * 1000 - 1000;
   await page.locator('.timebar input[type=datetime-local]').fill(new Date(second).toISOString().slice(0, 19));
   await page.getByRole('button', { name: 'Go', exact: true }).click();

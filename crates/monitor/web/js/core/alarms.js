@@ -19,6 +19,8 @@ export class Alarms {
     this.shown = null;
     /** Whether the last try to ask failed: what is shown is old. */
     this.failed = false;
+    /** Counts what was done: an answer that was asked for before is older. */
+    this.done = 0;
     /** How far the log was looked through. */
     this.next = 0;
     /** @type {Set<() => void>} */
@@ -58,8 +60,10 @@ export class Alarms {
   }
 
   async #ask() {
+    const { done } = this;
     try {
-      this.shown = await alertsNow(this.base);
+      const shown = await alertsNow(this.base);
+      if (done === this.done) this.shown = shown;
       this.failed = false;
     } catch {
       this.failed = true;
@@ -68,8 +72,16 @@ export class Alarms {
     this.#tell();
   }
 
-  /** Takes an answer that came with something else. */
+  /** Asks after something was done: an answer that is on its way already may not tell of it. */
+  async again() {
+    this.done++;
+    await this.asking;
+    await this.refresh();
+  }
+
+  /** Takes the answer to something that was done. */
   take(shown) {
+    this.done++;
     this.shown = shown;
     this.#tell();
   }

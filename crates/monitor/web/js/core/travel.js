@@ -65,7 +65,7 @@ export class Travel {
 
   /** Goes to a second: by the address, so that the back button undoes it. */
   go(ts) {
-    this.router.set({ at: String(Math.round(ts)) }, { replace: this.store.past });
+    this.router.set({ at: String(Math.round(ts)) }, { replace: this.store.past || this.asked !== null });
   }
 
   leave() {

@@ -48,7 +48,7 @@ export function askSilence(from, alarms) {
     doing: 'Silencing',
     act: async () => {
       await command('api/alerts/silence', { ...covers(), forMs: Number(length.value()), why: reason.input.value.trim(), maintenance: maintenance.checked });
-      await alarms.refresh();
+      await alarms.again();
     },
   });
   dialog.addEventListener('input', look);

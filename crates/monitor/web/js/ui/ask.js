@@ -36,10 +36,15 @@ export function ask({ title, content, verb, doing, act }) {
     }
     waiting(false);
   };
+  const opener = document.activeElement;
   const dialog = h('dialog', { class: 'dlg', 'aria-labelledby': id },
     h('form', { class: 'stack', onsubmit: submit }, h('h2', { id }, title), content, problem,
       h('footer', null, h('button', { class: 'btn', type: 'button', onclick: () => dialog.close() }, 'Cancel'), go)));
-  dialog.addEventListener('close', () => dialog.remove());
+  dialog.addEventListener('close', () => {
+    dialog.remove();
+    // What was done may have taken the button away that led here.
+    if (!opener?.isConnected) document.getElementById('main').focus({ preventScroll: true });
+  });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;

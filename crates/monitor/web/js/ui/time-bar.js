@@ -20,13 +20,17 @@ export const fieldTime = (text, inUtc) => Date.parse(inUtc ? `${text}Z` : text);
 export class TimeBar {
   /** @param {{ go: (ts: number) => void, leave: () => void, step: (by: number) => void, now: () => number }} actions */
   constructor({ go, leave, step, now }) {
-    this.now = now;
+    Object.assign(this, { now, go });
+    /** Whether a second that was dragged to is on its way: the next one waits for it. */
+    this.sent = false;
     this.span = Number(SPANS[1][0]);
     const button = (word, act, more) => h('button', { class: 'btn sm', type: 'button', onclick: act, ...more }, word);
     this.title = h('b');
     this.text = h('span');
     this.problem = h('p', { class: 'sm' });
     this.slider = h('input', { type: 'range', 'aria-label': 'The second that is shown', oninput: () => this.#dragged(), onchange: () => go(Number(this.slider.value)) });
+    // Dragged back to where it was, it tells of no change.
+    for (const kind of ['change', 'pointerup', 'blur']) this.slider.addEventListener(kind, () => (this.dragging = false));
     this.field = h('input', { type: 'datetime-local', step: '1', 'aria-label': 'Date and time to go to' });
     this.zone = h('span', { class: 'xs' });
     this.spans = select('Last', (value) => {
@@ -57,6 +61,7 @@ export class TimeBar {
     document.documentElement.classList.toggle('past', past);
     if (!open) return;
     this.time = time;
+    if (!busy) this.sent = false;
     setClass(this.el, `timebar ${past ? 'past' : ''}`.trim());
     setText(this.title, past ? `You are looking at ${dateTime(time, utc())}, not at now.` : busy ? `Going to ${dateTime(asked, utc())}.` : kept ? 'This is now. Choose a second of the past to look at.' : 'No history is kept, so there is no past to look at.');
     setText(this.text, busy ? 'Asking the monitor…' : past ? this.#note(time, asked, poll) : kept ? '' : 'Start with --live, or name a file with --history.');
@@ -97,12 +102,15 @@ export class TimeBar {
     setAttr(this.slider, 'aria-valuetext', dateTime(Number(this.slider.value), utc()));
   }
 
-  /** While it is dragged the field tells where it is; the monitor is asked when it is let go. */
+  /** While it is dragged the screens follow, as fast as the monitor answers. */
   #dragged() {
     this.dragging = true;
-    this.field.value = fieldText(Number(this.slider.value), utc());
+    const ts = Number(this.slider.value);
+    this.field.value = fieldText(ts, utc());
     this.#words();
-    this.slider.addEventListener('change', () => (this.dragging = false), { once: true });
+    if (this.sent) return;
+    this.sent = true;
+    this.go(ts);
   }
 
   focus() {

@@ -3,6 +3,7 @@
  *
  * It changes nothing without asking, and offers nothing that the monitor would refuse.
  */
+import { freeText } from '../core/anon.js';
 import { h, replace, setAttr, setText, show } from '../core/dom.js';
 import { ago, num, plural } from '../core/fmt.js';
 import { VList } from '../core/vlist.js';
@@ -88,15 +89,24 @@ class Alerts {
     const why = may ? (frozen ? 'The page is frozen: resume it first, to see what you do.' : '') : whyNot(me);
     setText(this.why, why);
     show(this.why, why !== '');
-    const found = shown.alerts.filter((alert) => this.#matches([alert.condition, alert.summary, aboutWords(alert), alert.project, alert.replica, alert.rule]));
-    this.shown = found.filter(({ state }) => !this.state || state === this.state);
-    this.#count(found);
-    setAttr(this.table, 'aria-rowcount', this.shown.length + 1);
-    this.#faces(shown.alerts.length);
-    this.list.layout();
+    this.#arrange(shown.alerts);
+    this.#count(this.found);
     drawSilences(this.silences, shown.silences.filter((silence) => this.#matches([coverWords(silence), silence.why, silence.by])), this.context);
     drawChannels(this.channels, shown.channels, this.context.now);
     drawConditions(this.conditions, shown.conditions);
+  }
+
+  /** Which are shown; a second that only passes moves no row. @param {any[]} alerts */
+  #arrange(alerts) {
+    const signature = JSON.stringify([this.q, this.state, freeText('')]);
+    if (alerts === this.alerts && signature === this.arranged) return this.list.refresh();
+    this.alerts = alerts;
+    this.arranged = signature;
+    this.found = this.q.length ? alerts.filter((alert) => this.#matches([alert.condition, alert.summary, aboutWords(alert), alert.project, alert.replica, alert.rule])) : alerts;
+    this.shown = this.found.filter(({ state }) => !this.state || state === this.state);
+    setAttr(this.table, 'aria-rowcount', this.shown.length + 1);
+    this.#faces(alerts.length);
+    this.list.layout();
   }
 
   /** Before there is an answer, or where there will be none. */
@@ -106,6 +116,7 @@ class Alerts {
     show(this.add, false);
     show(this.panel, false);
     show(this.none, true);
+    this.alerts = null;
     for (const el of [this.silences, this.channels, this.conditions]) show(el.closest('.card'), false);
     const off = me && !me.alerts;
     const failed = this.alarms.failed;

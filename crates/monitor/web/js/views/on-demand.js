@@ -34,7 +34,7 @@ class Later {
   #failed() {
     replace(this.el, h('h1', null, this.title), h('section', { class: 'card' }, emptyState('warn', 'This screen could not be loaded',
       h('p', { class: 'mid' }, 'The monitor did not answer, or it was updated meanwhile.'),
-      h('button', { class: 'btn primary', type: 'button', onclick: () => this.#fetch() }, 'Try again'))));
+      h('button', { class: 'btn primary', type: 'button', onclick: () => location.reload() }, 'Reload the page'))));
   }
 
   get list() {
