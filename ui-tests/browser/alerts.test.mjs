@@ -60,7 +60,7 @@ test('an operator takes an alert on, silences another, and ends the silence; eac
   await shows(page, '.cols-alert', 'Critical');
   assert.doesNotMatch(page.url(), /token/);
   await row(page, 'main').getByRole('button', { name: 'Acknowledge' }).click();
-  await shows(page, 'dialog h2', 'Take on down of main (shop)?');
+  await shows(page, 'dialog h2', 'Take on “down” of main (shop)?');
   // Without a reason nothing is sent.
   await page.locator('dialog button[type=submit]').click();
   assert.equal(await page.locator('dialog[open]').count(), 1);

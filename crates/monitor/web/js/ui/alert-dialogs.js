@@ -19,7 +19,7 @@ const why = () => textField('Why? Whoever comes next reads it.', { required: tru
 export function askAck(alert, alarms) {
   const reason = why();
   ask({
-    title: `Take on ${conditionWords(alert.condition)} of ${aboutWords(alert)}?`,
+    title: `Take on “${conditionWords(alert.condition)}” of ${aboutWords(alert)}?`,
     content: [h('p', { class: 'mid' }, freeText(alert.summary)), h('p', { class: 'mid' }, 'Everybody sees that it is yours, and nobody is reminded of it any more. It goes on firing until the cause is gone.'), reason.el],
     verb: 'Acknowledge',
     doing: 'Acknowledging',
@@ -38,7 +38,7 @@ export function askSilence(from, alarms) {
   const all = h('p', { class: 't-warn', hidden: true }, 'This covers every alert there is.');
   const look = () => show(all, Object.keys(covers()).length === 0);
   const dialog = ask({
-    title: from.condition ? `Silence ${conditionWords(from.condition)} of ${aboutWords(from)}?` : 'Silence which alerts?',
+    title: from.condition ? `Silence “${conditionWords(from.condition)}” of ${aboutWords(from)}?` : 'Silence which alerts?',
     content: [
       h('p', { class: 'mid' }, 'Nobody is told of what it covers until it ends. The alerts stay on the page; what is still wrong then is told then.'),
       h('div', { class: 'row' }, length.el, condition.el), Object.values(fields).map(({ el }) => el), all,
