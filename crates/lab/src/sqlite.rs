@@ -6,6 +6,7 @@ use anyhow::Result;
 use std::path::{Path, PathBuf};
 
 /// A database file.
+#[derive(Clone)]
 pub struct SqliteFile {
     path: PathBuf,
 }

@@ -3,8 +3,11 @@
 //! Values travel in the binary protocol, where numbers and times are no text; a session pins the time zone and refuses to cut what does not fit.
 
 use super::connect::{fault, lend};
-use crate::fault::Fault;
-use crate::rules::{Cell, Change, Column, Ends, Key, Kind, Row, Store, StoreError, Table};
+use crate::fault::{Fault, FaultKind};
+use crate::rules::{
+    Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Part, Row, Said, Store, StoreError, Table,
+    cursors,
+};
 use crate::target::Target;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Params, TxOpts, Value};
@@ -35,6 +38,7 @@ pub(super) static ENDS: Ends = Ends {
         Kind::Instant => Kind::DateTime,
         other => other,
     },
+    log: None,
 };
 
 struct MySqlStore {
@@ -136,46 +140,127 @@ impl Store for MySqlStore {
         })
     }
 
-    fn write<'a>(
-        &'a mut self,
-        table: &'a Table,
-        changes: &'a [Change],
-    ) -> Pending<'a, Result<(), StoreError>> {
+    fn write<'a>(&'a mut self, batch: &'a Batch) -> Pending<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            for row in changes.iter().filter_map(Change::row) {
-                table.check(row).map_err(StoreError::Data)?;
-            }
-            let careful = self.unique.contains(&table.name);
+            batch.check().map_err(StoreError::Data)?;
             let mut transaction = self
                 .client
                 .start_transaction(TxOpts::default())
                 .await
                 .map_err(|error| refused(&error))?;
-            let gone = changes.iter().filter(|change| change.row().is_none());
-            let gone: Vec<Row> = gone.map(|change| change.key(table).0).collect();
-            for keys in gone.chunks(PARAMETERS / table.key.len().max(1)) {
-                let statement = deletion(table, keys.len());
-                exec(&mut transaction, statement, keys).await?;
+            if let Some(mark) = &batch.mark {
+                move_cursor(&mut transaction, mark, batch.rows()).await?;
             }
-            if careful {
-                // An upsert would change whichever row has the same value in another key: each row is changed by its own key alone.
-                for change in changes {
-                    if let Change::Update(row) = change {
-                        exec(&mut transaction, update(table), &[for_update(table, row)]).await?;
-                    }
+            for part in &batch.parts {
+                let gone = part
+                    .changes
+                    .iter()
+                    .filter(|change| change.is_deleted(batch.apart));
+                let gone: Vec<Row> = gone.map(|change| change.key(&part.table).0).collect();
+                for keys in gone.chunks(PARAMETERS / part.table.key.len().max(1)) {
+                    exec(&mut transaction, deletion(&part.table, keys.len()), keys).await?;
                 }
             }
-            let upserts = changes
-                .iter()
-                .filter(|change| !careful || matches!(change, Change::Insert(_)));
-            let rows: Vec<Row> = upserts.filter_map(Change::row).cloned().collect();
-            for rows in rows.chunks((PARAMETERS / table.columns.len().max(1)).max(1)) {
-                let statement = insertion(table, rows.len(), careful);
-                exec(&mut transaction, statement, rows).await?;
+            for part in &batch.parts {
+                let careful = self.unique.contains(&part.table.name);
+                match careful {
+                    true => one_by_one(&mut transaction, part).await?,
+                    false => upsert(&mut transaction, part).await?,
+                }
             }
             transaction.commit().await.map_err(|error| refused(&error))
         })
     }
+
+    fn claim<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Claim, Fault>> {
+        Box::pin(async move {
+            let client = &mut self.client;
+            let claimed = async {
+                let name = "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+                client.query_drop(cursors(name)).await?;
+                let claim = "INSERT INTO _rm_cursor (reader, epoch, rows_written, batches) VALUES (?, 1, 0, 0) ON DUPLICATE KEY UPDATE epoch = epoch + 1";
+                client.exec_drop(claim, (reader,)).await?;
+                let read = "SELECT source, position, tables, epoch FROM _rm_cursor WHERE reader = ?";
+                client.exec_first(read, (reader,)).await
+            };
+            let row: Option<mysql_async::Row> = claimed.await.map_err(|error| fault(&error))?;
+            let epoch = row.as_ref().and_then(|row| row.get("epoch"));
+            let Some((row, epoch)) = row.zip(epoch) else {
+                return Err(Fault::new(
+                    FaultKind::Strange,
+                    "its table of cursors tells nothing",
+                ));
+            };
+            let said: Said = ["source", "position", "tables"]
+                .map(|name| row.get(name).flatten())
+                .into();
+            Ok(Claim::of(epoch, said))
+        })
+    }
+}
+
+async fn move_cursor(
+    transaction: &mut mysql_async::Transaction<'_>,
+    mark: &Mark,
+    rows: u64,
+) -> Result<(), StoreError> {
+    // The count of batches makes a row that is found a row that is changed, which is what the server counts.
+    let statement = "UPDATE _rm_cursor SET batches = batches + 1, rows_written = rows_written + ?, source = coalesce(?, source),
+        position = coalesce(?, position), tables = coalesce(?, tables) WHERE reader = ? AND epoch = ?";
+    let to = mark.to.as_ref();
+    let values = (
+        rows,
+        to.map(|to| to.source.as_str()),
+        to.map(|to| to.position.as_str()),
+        to.map(|to| to.tables.as_str()),
+        mark.reader.as_str(),
+        mark.epoch,
+    );
+    let sent = transaction.exec_drop(statement, values).await;
+    sent.map_err(|error| refused(&error))?;
+    match transaction.affected_rows() {
+        1 => Ok(()),
+        _ => Err(StoreError::Fenced),
+    }
+}
+
+async fn upsert(transaction: &mut mysql_async::Transaction<'_>, part: &Part) -> Result<(), StoreError> {
+    let rows: Vec<Row> = part.changes.iter().filter_map(Change::row).cloned().collect();
+    for rows in rows.chunks((PARAMETERS / part.table.columns.len().max(1)).max(1)) {
+        exec(transaction, insertion(&part.table, rows.len(), false), rows).await?;
+    }
+    Ok(())
+}
+
+/// An upsert would change whichever row has the same value in another key: each row is changed by its own key alone.
+async fn one_by_one(transaction: &mut mysql_async::Transaction<'_>, part: &Part) -> Result<(), StoreError> {
+    let table = &part.table;
+    let (mut there, mut missing) = (Vec::new(), Vec::new());
+    for change in &part.changes {
+        match change {
+            Change::Insert(row) => missing.push(row.clone()),
+            Change::Update(row) => there.push(row),
+            Change::Put { row, .. } => {
+                let key: Vec<Value> = Key::of(table, row).0.iter().map(value).collect();
+                let found: Option<u8> = transaction
+                    .exec_first(presence(table), positional(key))
+                    .await
+                    .map_err(|error| refused(&error))?;
+                match found {
+                    Some(_) => there.push(row),
+                    None => missing.push(row.clone()),
+                }
+            }
+            Change::Delete(_) => {}
+        }
+    }
+    for row in there {
+        exec(transaction, update(table), &[for_update(table, row)]).await?;
+    }
+    for rows in missing.chunks((PARAMETERS / table.columns.len().max(1)).max(1)) {
+        exec(transaction, insertion(table, rows.len(), true), rows).await?;
+    }
+    Ok(())
 }
 
 async fn exec(
@@ -355,16 +440,20 @@ fn insertion(table: &Table, rows: usize, careful: bool) -> String {
     )
 }
 
-fn update(table: &Table) -> String {
-    let set = list(table.columns.iter(), |name| format!("{name} = ?"));
+fn of_key(table: &Table) -> String {
     let key = table
         .key_columns()
         .map(|column| format!("{} = ?", quoted(&column.name)));
-    format!(
-        "UPDATE {} SET {set} WHERE {}",
-        quoted(&table.name),
-        key.collect::<Vec<_>>().join(" AND ")
-    )
+    key.collect::<Vec<_>>().join(" AND ")
+}
+
+fn presence(table: &Table) -> String {
+    format!("SELECT 1 FROM {} WHERE {}", quoted(&table.name), of_key(table))
+}
+
+fn update(table: &Table) -> String {
+    let set = list(table.columns.iter(), |name| format!("{name} = ?"));
+    format!("UPDATE {} SET {set} WHERE {}", quoted(&table.name), of_key(table))
 }
 
 fn for_update(table: &Table, row: &Row) -> Row {

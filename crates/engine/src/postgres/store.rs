@@ -4,8 +4,10 @@
 //! formats, so that this text does not depend on the settings of the server.
 
 use super::connect::{fault, open as connect};
-use crate::fault::Fault;
-use crate::rules::{Cell, Change, Column, Ends, Key, Kind, Row, Store, StoreError, Table};
+use crate::fault::{Fault, FaultKind};
+use crate::rules::{
+    Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Row, Store, StoreError, Table, cursors,
+};
 use crate::target::Target;
 use replica_core::source::Pending;
 use std::collections::HashMap;
@@ -23,6 +25,11 @@ const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, t.typname::text,
         AND c.relname NOT LIKE '\\_rm\\_%' AND c.relname <> 'fleet_heartbeat'
     ORDER BY c.relname, a.attnum";
 
+const CLAIM: &str = "INSERT INTO _rm_cursor AS c (reader, epoch, rows_written, batches) VALUES ($1, 1, 0, 0)
+    ON CONFLICT (reader) DO UPDATE SET epoch = c.epoch + 1 RETURNING epoch, source, position, tables";
+const MOVE: &str = "UPDATE _rm_cursor SET batches = batches + 1, rows_written = rows_written + $1, source = coalesce($2, source),
+    position = coalesce($3, position), tables = coalesce($4, tables) WHERE reader = $5 AND epoch = $6 RETURNING 1";
+
 /// PostgreSQL as rules see it.
 pub(super) static ENDS: Ends = Ends {
     open: |target| Box::pin(open(target)),
@@ -30,6 +37,7 @@ pub(super) static ENDS: Ends = Ends {
         Kind::Any => Kind::Text,
         other => other,
     },
+    log: None,
 };
 
 struct PostgresStore {
@@ -136,29 +144,83 @@ impl Store for PostgresStore {
         })
     }
 
-    fn write<'a>(
-        &'a mut self,
-        table: &'a Table,
-        changes: &'a [Change],
-    ) -> Pending<'a, Result<(), StoreError>> {
+    fn write<'a>(&'a mut self, batch: &'a Batch) -> Pending<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            let rows: Vec<&Row> = changes.iter().filter_map(Change::row).collect();
-            for row in &rows {
-                table.check(row).map_err(StoreError::Data)?;
-            }
-            let gone = changes.iter().filter(|change| change.row().is_none());
-            let gone: Vec<Key> = gone.map(|change| change.key(table)).collect();
-            let (delete, upsert) = (self.deletion(table), self.upsertion(table));
+            batch.check().map_err(StoreError::Data)?;
+            let statements: Vec<(String, String)> = batch
+                .parts
+                .iter()
+                .map(|part| (self.deletion(&part.table), self.upsertion(&part.table)))
+                .collect();
             let transaction = self.client.transaction().await.map_err(|error| refused(&error))?;
-            if !gone.is_empty() {
-                let keys: Vec<&Row> = gone.iter().map(|key| &key.0).collect();
-                send(&transaction, &delete, &columns(&keys, table.key.len())).await?;
+            if let Some(mark) = &batch.mark {
+                move_cursor(&transaction, mark, batch.rows()).await?;
             }
-            if !rows.is_empty() {
-                send(&transaction, &upsert, &columns(&rows, table.columns.len())).await?;
+            for (part, (delete, _)) in batch.parts.iter().zip(&statements) {
+                let gone = part
+                    .changes
+                    .iter()
+                    .filter(|change| change.is_deleted(batch.apart));
+                let gone: Vec<Key> = gone.map(|change| change.key(&part.table)).collect();
+                let keys: Vec<&Row> = gone.iter().map(|key| &key.0).collect();
+                send(&transaction, delete, &keys).await?;
+            }
+            for (part, (_, upsert)) in batch.parts.iter().zip(&statements) {
+                let rows: Vec<&Row> = part.changes.iter().filter_map(Change::row).collect();
+                send(&transaction, upsert, &rows).await?;
             }
             transaction.commit().await.map_err(|error| refused(&error))
         })
+    }
+
+    fn claim<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Claim, Fault>> {
+        Box::pin(async move {
+            let create = cursors("TEXT");
+            self.client
+                .batch_execute(&create)
+                .await
+                .map_err(|error| fault(&error))?;
+            let claimed = self.client.query_typed(CLAIM, &[(&reader, Type::TEXT)]).await;
+            let claimed = claimed.map_err(|error| fault(&error))?;
+            let Some(row) = claimed.first() else {
+                return Err(Fault::new(
+                    FaultKind::Strange,
+                    "its table of cursors tells nothing",
+                ));
+            };
+            Ok(Claim::of(row.get(0), (row.get(1), row.get(2), row.get(3))))
+        })
+    }
+}
+
+async fn move_cursor(
+    transaction: &tokio_postgres::Transaction<'_>,
+    mark: &Mark,
+    rows: u64,
+) -> Result<(), StoreError> {
+    let to = mark.to.as_ref();
+    let (source, position, tables) = (
+        to.map(|to| &to.source),
+        to.map(|to| &to.position),
+        to.map(|to| &to.tables),
+    );
+    let moved = transaction
+        .query_typed(
+            MOVE,
+            &[
+                (&(rows as i64), Type::INT8),
+                (&source, Type::TEXT),
+                (&position, Type::TEXT),
+                (&tables, Type::TEXT),
+                (&mark.reader, Type::TEXT),
+                (&mark.epoch, Type::INT8),
+            ],
+        )
+        .await
+        .map_err(|error| refused(&error))?;
+    match moved.len() {
+        1 => Ok(()),
+        _ => Err(StoreError::Fenced),
     }
 }
 
@@ -230,8 +292,12 @@ fn columns(rows: &[&Row], width: usize) -> Vec<Vec<Option<String>>> {
 async fn send(
     transaction: &tokio_postgres::Transaction<'_>,
     statement: &str,
-    columns: &[Vec<Option<String>>],
+    rows: &[&Row],
 ) -> Result<(), StoreError> {
+    let Some(first) = rows.first() else {
+        return Ok(());
+    };
+    let columns = columns(rows, first.len());
     let typed: Vec<(&(dyn ToSql + Sync), Type)> = columns
         .iter()
         .map(|column| (column as &(dyn ToSql + Sync), Type::TEXT_ARRAY))

@@ -63,7 +63,7 @@ mod tests {
         let words = changes.iter().map(|change| {
             let sign = match change {
                 Change::Insert(_) => '+',
-                Change::Update(_) => '~',
+                Change::Update(_) | Change::Put { .. } => '~',
                 Change::Delete(_) => '-',
             };
             format!("{sign}{}", change.key(&table()).words())

@@ -3,17 +3,29 @@
 //! A database is reached through a [`Store`], which its own module makes. What is read, compared and counted is here, and the same for all
 //! of them. When a rule runs, and who is told, is the caller's business.
 
+mod batch;
 mod cell;
 mod diff;
 mod examine;
+mod keep;
+mod log;
+mod owed;
 mod plan;
+mod report;
 mod snapshot;
 mod store;
+mod stream;
 mod table;
 
+pub use batch::{Batch, Claim, Cursor, Mark, Part};
+pub(crate) use batch::{Said, creation as cursors};
 pub use cell::{Cell, Kind};
 pub use examine::{Outlook, Prospect, examine};
+pub use keep::{Kept, Pace, keep};
+pub use log::{ChangeLog, LogError, OpenLog, Slice};
 pub use plan::{Direction, Plan, PlanError};
+pub use report::{Phase, Report, Told};
 pub use snapshot::{Progress, SnapshotRun, Stopped};
 pub use store::{Change, Ends, Key, Open, Rejected, Row, Store, StoreError};
+pub use stream::Stream;
 pub use table::{Column, Table};

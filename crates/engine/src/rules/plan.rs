@@ -1,9 +1,11 @@
 //! From where to where the rows of a rule go, as its tree declares.
 
 use crate::driver::driver_of;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::rules::cell::Kind;
-use crate::rules::store::Store;
+use crate::rules::log::ChangeLog;
+use crate::rules::store::{Ends, Store};
+use crate::rules::table::Table;
 use crate::target::Target;
 use replica_core::tree::{Tree, TreeProject, TreeReplica};
 use replica_core::{ReplicaKey, Role, Rule, RuleMode};
@@ -138,21 +140,41 @@ impl End {
         format!("{} / {}", self.key.project, self.key.replica)
     }
 
+    fn ends(&self) -> Option<&'static Ends> {
+        driver_of(self.target.dialect()).and_then(|driver| driver.rules)
+    }
+
     /// Connects to it.
     pub async fn open(&self) -> Result<Box<dyn Store>, Fault> {
-        let dialect = self.target.dialect();
-        let Some(rules) = driver_of(dialect).and_then(|driver| driver.rules) else {
+        let Some(ends) = self.ends() else {
+            let dialect = self.target.dialect().name();
             return Err(Fault::new(
-                crate::FaultKind::NotAsked,
-                format!("rules cannot read or write {} yet", dialect.name()),
+                FaultKind::NotAsked,
+                format!("rules cannot read or write {dialect} yet"),
             ));
         };
-        (rules.open)(self.target.clone()).await
+        (ends.open)(self.target.clone()).await
+    }
+
+    /// Whether its changes can be followed; otherwise it can only be mirrored again and again.
+    pub fn has_log(&self) -> bool {
+        self.ends().is_some_and(|ends| ends.log.is_some())
+    }
+
+    /// Opens the log of its changes for a reader of that name.
+    pub async fn log(&self, reader: &str, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
+        let Some(open) = self.ends().and_then(|ends| ends.log) else {
+            let dialect = self.target.dialect().name();
+            return Err(Fault::new(
+                FaultKind::NotAsked,
+                format!("the changes of {dialect} cannot be followed yet"),
+            ));
+        };
+        open(self.target.clone(), reader.to_owned(), tables).await
     }
 
     /// What the values of a column of that kind are once a table with it was created there.
     pub(super) fn kind_of(&self, kind: Kind) -> Kind {
-        let rules = driver_of(self.target.dialect()).and_then(|driver| driver.rules);
-        rules.map_or(kind, |rules| (rules.kind_of)(kind))
+        self.ends().map_or(kind, |ends| (ends.kind_of)(kind))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Only two stretches are ever in memory. What was written stays written: a run that is cut off is finished by the next one.
 
+use super::batch::{Batch, Mark};
 use super::diff::diff;
 use super::examine::{Chosen, NO_SUCH_TABLE, chosen};
 use super::store::{Change, Key, Rejected, Row, Store, StoreError};
@@ -17,12 +18,12 @@ const STRETCH: (usize, usize) = (2000, 20);
 /// The size of a stretch in memory above which the next one has fewer rows.
 const LARGE: usize = 8 << 20;
 /// How long a database may take for one stretch.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 /// Rejected rows that are remembered with their reason; all are counted.
 const REMEMBERED: usize = 100;
 
 /// How far a run is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The table that it is at.
     pub table: String,
@@ -37,6 +38,8 @@ pub struct Progress {
 pub enum Stopped {
     /// Somebody asked for it.
     Asked,
+    /// Somebody else runs the rule now.
+    Fenced,
     /// An end cannot be spoken to.
     Fault {
         /// Which end: the source or the target.
@@ -50,6 +53,7 @@ impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Asked => f.write_str("stopped before its end"),
+            Self::Fenced => f.write_str("somebody else runs this rule now"),
             Self::Fault { end, fault } => write!(f, "the {end}: {fault}"),
         }
     }
@@ -64,6 +68,7 @@ pub struct SnapshotRun<'r> {
     told: &'r (dyn Fn(&Progress) + Sync),
     stop: &'r (dyn Fn() -> bool + Sync),
     progress: Progress,
+    fence: Option<Mark>,
     /// What was done so far, table by table.
     pub details: Vec<CollectionStats>,
     /// Rows that the target did not take, the first of them.
@@ -80,37 +85,63 @@ impl<'r> SnapshotRun<'r> {
         told: &'r (dyn Fn(&Progress) + Sync),
         stop: &'r (dyn Fn() -> bool + Sync),
     ) -> Self {
-        let progress = Progress {
-            table: String::new(),
-            tables: (0, 0),
-            rows: 0,
-        };
+        let progress = Progress::default();
         Self {
             source,
             target,
             told,
             stop,
             progress,
+            fence: None,
             details: Vec::new(),
             rejected: Vec::new(),
             refused: BTreeMap::new(),
         }
     }
 
+    /// Writes only while this cursor is one's own.
+    pub(super) fn fenced(self, mark: Mark) -> Self {
+        let fence = Some(mark);
+        Self { fence, ..self }
+    }
+
+    /// The target, for whoever goes on with it.
+    pub(super) fn into_target(self) -> Box<dyn Store> {
+        self.target
+    }
+
     /// Mirrors the tables of these names; `*` is every one that the source has now.
     pub async fn run(&mut self, collections: &[impl AsRef<str>]) -> Result<(), Stopped> {
+        let pairs = self.pairs(collections).await?;
+        self.mirror_all(&pairs).await
+    }
+
+    /// What is read and what is written of each table; those that the target lacks are created, those that cannot go are `refused`.
+    pub(super) async fn pairs(
+        &mut self,
+        collections: &[impl AsRef<str>],
+    ) -> Result<Vec<(Table, Table)>, Stopped> {
         let theirs = within("source", self.source.tables()).await?;
         let Chosen { tables, missing } = chosen(&theirs, collections);
         let missing = missing.into_iter().map(|name| (name, NO_SUCH_TABLE.to_owned()));
         self.refused.extend(missing);
-        within("source", self.source.stand_still()).await?;
-        self.progress.tables.1 = tables.len();
+        let mut pairs = Vec::new();
         for table in tables {
-            self.progress.table.clone_from(&table.name);
             match self.prepare(table).await? {
-                Ok((read, written)) => self.mirror(&read, &written).await?,
+                Ok(pair) => pairs.push(pair),
                 Err(why) => drop(self.refused.insert(table.name.clone(), why)),
             }
+        }
+        Ok(pairs)
+    }
+
+    /// Mirrors each.
+    pub(super) async fn mirror_all(&mut self, pairs: &[(Table, Table)]) -> Result<(), Stopped> {
+        within("source", self.source.stand_still()).await?;
+        self.progress.tables.1 = pairs.len();
+        for (read, written) in pairs {
+            self.progress.table.clone_from(&read.name);
+            self.mirror(read, written).await?;
             self.progress.tables.0 += 1;
         }
         Ok(())
@@ -140,14 +171,7 @@ impl<'r> SnapshotRun<'r> {
     }
 
     async fn mirror(&mut self, read: &Table, written: &Table) -> Result<(), Stopped> {
-        let mut done = CollectionStats {
-            collection: read.name.as_str().into(),
-            created: 0,
-            updated: 0,
-            deleted: 0,
-            skipped: 0,
-            errors: 0,
-        };
+        let mut done = nothing(&read.name);
         let mut walk = Walk::default();
         let ended = loop {
             if (self.stop)() {
@@ -209,10 +233,15 @@ impl<'r> SnapshotRun<'r> {
             if changes.is_empty() {
                 continue;
             }
-            let written = tokio::time::timeout(DEADLINE, self.target.write(table, changes)).await;
+            let batch = Batch {
+                mark: self.fence.clone(),
+                ..Batch::of(table, changes)
+            };
+            let written = tokio::time::timeout(DEADLINE, self.target.write(&batch)).await;
             match written.unwrap_or_else(|_| Err(StoreError::Fault(late()))) {
                 Ok(()) => count(changes, done),
                 Err(StoreError::Fault(fault)) => return Err(Stopped::Fault { end: "target", fault }),
+                Err(StoreError::Fenced) => return Err(Stopped::Fenced),
                 Err(StoreError::Data(_)) if changes.len() > 1 => {
                     let (first, second) = changes.split_at(changes.len() / 2);
                     left.extend([second, first]);
@@ -237,13 +266,25 @@ impl<'r> SnapshotRun<'r> {
     }
 }
 
-fn count(changes: &[Change], done: &mut CollectionStats) {
+pub(super) fn count(changes: &[Change], done: &mut CollectionStats) {
     for change in changes {
         *match change {
-            Change::Insert(_) => &mut done.created,
-            Change::Update(_) => &mut done.updated,
+            Change::Insert(_) | Change::Put { new: true, .. } => &mut done.created,
+            Change::Update(_) | Change::Put { new: false, .. } => &mut done.updated,
             Change::Delete(_) => &mut done.deleted,
         } += 1;
+    }
+}
+
+/// Nothing done yet.
+pub(super) fn nothing(table: &str) -> CollectionStats {
+    CollectionStats {
+        collection: table.into(),
+        created: 0,
+        updated: 0,
+        deleted: 0,
+        skipped: 0,
+        errors: 0,
     }
 }
 
@@ -275,13 +316,16 @@ impl Walk {
     }
 }
 
-async fn within<T>(end: &'static str, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Stopped> {
+pub(super) async fn within<T>(
+    end: &'static str,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Stopped> {
     let done = tokio::time::timeout(DEADLINE, work).await;
     done.unwrap_or_else(|_| Err(late()))
         .map_err(|fault| Stopped::Fault { end, fault })
 }
 
-fn late() -> Fault {
+pub(super) fn late() -> Fault {
     Fault::new(
         FaultKind::TimedOut,
         format!("no answer within {} s", DEADLINE.as_secs()),

@@ -1,6 +1,8 @@
 //! One database of a rule, as the engine needs it: its tables, its rows in the order of their keys, and batches written as a whole.
 
+use super::batch::{Batch, Claim};
 use super::cell::{Cell, Kind};
+use super::log::OpenLog;
 use super::table::Table;
 use crate::fault::Fault;
 use crate::target::Target;
@@ -47,6 +49,13 @@ pub enum Change {
     Insert(Row),
     /// It has the row otherwise.
     Update(Row),
+    /// It must have the row so, whether it has one already or not.
+    Put {
+        /// The row.
+        row: Row,
+        /// Whether its source says that it was inserted.
+        new: bool,
+    },
     /// It should not have the row.
     Delete(Key),
 }
@@ -55,15 +64,20 @@ impl Change {
     /// The key of its row.
     pub fn key(&self, table: &Table) -> Key {
         match self {
-            Self::Insert(row) | Self::Update(row) => Key::of(table, row),
+            Self::Insert(row) | Self::Update(row) | Self::Put { row, .. } => Key::of(table, row),
             Self::Delete(key) => key.clone(),
         }
+    }
+
+    /// Whether its row is deleted before others are written; with `apart`, also one that is put.
+    pub fn is_deleted(&self, apart: bool) -> bool {
+        matches!(self, Self::Delete(_)) || (apart && matches!(self, Self::Put { .. }))
     }
 
     /// The row to write, unless it is to be deleted.
     pub fn row(&self) -> Option<&Row> {
         match self {
-            Self::Insert(row) | Self::Update(row) => Some(row),
+            Self::Insert(row) | Self::Update(row) | Self::Put { row, .. } => Some(row),
             Self::Delete(_) => None,
         }
     }
@@ -76,6 +90,8 @@ pub enum StoreError {
     Fault(Fault),
     /// A value cannot be stored: some row of the batch is at fault, and nothing of it was written.
     Data(String),
+    /// Somebody else has claimed the cursor: nothing of the batch was written.
+    Fenced,
 }
 
 impl From<Fault> for StoreError {
@@ -89,6 +105,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Fault(fault) => fault.fmt(f),
             Self::Data(why) => f.write_str(why),
+            Self::Fenced => f.write_str("somebody else runs this rule now"),
         }
     }
 }
@@ -115,6 +132,8 @@ pub struct Ends {
     pub open: Open,
     /// What the values of a column of that kind are once a table with it was created there.
     pub kind_of: fn(Kind) -> Kind,
+    /// Opens the log of its changes, where one can be read.
+    pub log: Option<OpenLog>,
 }
 
 /// A database of a rule. Every call has the deadline of whoever makes it.
@@ -137,10 +156,9 @@ pub trait Store: Send {
         most: usize,
     ) -> Pending<'a, Result<Vec<Row>, Fault>>;
 
-    /// Writes all of it in one transaction, deletions first, so that values which must be unique are free. Every row of `changes` is of another key.
-    fn write<'a>(
-        &'a mut self,
-        table: &'a Table,
-        changes: &'a [Change],
-    ) -> Pending<'a, Result<(), StoreError>>;
+    /// Writes all of it in one transaction: the cursor first, then what is deleted, so that values which must be unique are free, then the other rows.
+    fn write<'a>(&'a mut self, batch: &'a Batch) -> Pending<'a, Result<(), StoreError>>;
+
+    /// Makes a reader's cursor one's own, and its table where it is missing.
+    fn claim<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Claim, Fault>>;
 }

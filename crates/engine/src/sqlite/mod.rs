@@ -4,6 +4,7 @@
 //! copy is measured by the beats that it holds. See `docs/guides/sqlite.md`.
 
 mod beat;
+mod log;
 mod store;
 
 use crate::beat::Seen;

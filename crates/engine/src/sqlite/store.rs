@@ -5,16 +5,21 @@
 
 use super::{blocking, fault, open as open_file, path_of};
 use crate::fault::{Fault, FaultKind};
-use crate::rules::{Cell, Change, Column, Ends, Key, Kind, Row, Store, StoreError, Table};
+use crate::rules::{
+    Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Part, Row, Store, StoreError, Table, cursors,
+};
 use crate::target::Target;
 use replica_core::source::Pending;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags, ToSql, params_from_iter};
+use rusqlite::{
+    Connection, Error, ErrorCode, OpenFlags, ToSql, Transaction, TransactionBehavior, params,
+    params_from_iter,
+};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Other writers may hold the file for so long.
-const BUSY: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// The tables of users: not SQLite's, and not this program's.
 const TABLES: &str =
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
@@ -26,6 +31,7 @@ const COLUMNS: &str =
 pub(super) static ENDS: Ends = Ends {
     open: |target| Box::pin(open(target)),
     kind_of: |kind| kind,
+    log: Some(|target, reader, tables| Box::pin(super::log::open(target, reader, tables))),
 };
 
 struct SqliteStore(Arc<Mutex<Connection>>);
@@ -61,7 +67,7 @@ impl SqliteStore {
     ) -> Result<T, Fault> {
         self.with(work).await.map_err(|error| match error {
             StoreError::Fault(fault) => fault,
-            StoreError::Data(why) => Fault::new(FaultKind::Strange, why),
+            other => Fault::new(FaultKind::Strange, other.to_string()),
         })
     }
 }
@@ -138,38 +144,91 @@ impl Store for SqliteStore {
         }))
     }
 
-    fn write<'a>(
-        &'a mut self,
-        table: &'a Table,
-        changes: &'a [Change],
-    ) -> Pending<'a, Result<(), StoreError>> {
-        let (delete, upsert) = (deletion(table), upsertion(table));
-        let (table, changes) = (table.clone(), changes.to_vec());
+    fn write<'a>(&'a mut self, batch: &'a Batch) -> Pending<'a, Result<(), StoreError>> {
+        let batch = batch.clone();
         Box::pin(async move {
-            for row in changes.iter().filter_map(Change::row) {
-                table.check(row).map_err(StoreError::Data)?;
+            batch.check().map_err(StoreError::Data)?;
+            let written = self.with(move |connection| {
+                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                if let Some(mark) = &batch.mark
+                    && !move_cursor(&transaction, mark, batch.rows())?
+                {
+                    return Ok(false);
+                }
+                for part in &batch.parts {
+                    delete(&transaction, part, batch.apart)?;
+                }
+                for part in &batch.parts {
+                    let mut upsert = transaction.prepare_cached(&upsertion(&part.table))?;
+                    for row in part.changes.iter().filter_map(Change::row) {
+                        upsert.execute(params_from_iter(row.iter().map(Bound)))?;
+                    }
+                }
+                transaction.commit()?;
+                Ok(true)
+            });
+            match written.await? {
+                true => Ok(()),
+                false => Err(StoreError::Fenced),
             }
-            self.with(move |connection| {
-                let transaction = connection.transaction()?;
-                for change in changes.iter().filter(|change| change.row().is_none()) {
-                    let key = change.key(&table);
-                    transaction
-                        .prepare_cached(&delete)?
-                        .execute(params_from_iter(key.0.iter().map(Bound)))?;
-                }
-                for row in changes.iter().filter_map(Change::row) {
-                    transaction
-                        .prepare_cached(&upsert)?
-                        .execute(params_from_iter(row.iter().map(Bound)))?;
-                }
-                transaction.commit()
-            })
-            .await
         })
+    }
+
+    fn claim<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Claim, Fault>> {
+        let reader = reader.to_owned();
+        Box::pin(self.read(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(&cursors("TEXT"))?;
+            transaction.execute(
+                "INSERT INTO _rm_cursor (reader, epoch, rows_written, batches) VALUES (?1, 1, 0, 0) ON CONFLICT (reader) DO UPDATE SET epoch = epoch + 1",
+                [&reader],
+            )?;
+            let claim = transaction.query_row(
+                "SELECT epoch, source, position, tables FROM _rm_cursor WHERE reader = ?1",
+                [&reader],
+                |row| {
+                    let parts: (Option<String>, Option<String>, Option<String>) =
+                        (row.get(1)?, row.get(2)?, row.get(3)?);
+                    Ok(Claim::of(row.get(0)?, parts))
+                },
+            )?;
+            transaction.commit()?;
+            Ok(claim)
+        }))
     }
 }
 
-fn table(connection: &Connection, name: String) -> Result<Table, Error> {
+/// Whether the cursor is still whose it was.
+fn move_cursor(transaction: &Transaction<'_>, mark: &Mark, rows: u64) -> Result<bool, Error> {
+    let to = mark.to.as_ref();
+    let moved = transaction
+        .prepare_cached(
+            "UPDATE _rm_cursor SET batches = batches + 1, rows_written = rows_written + ?1, source = coalesce(?2, source),
+                position = coalesce(?3, position), tables = coalesce(?4, tables) WHERE reader = ?5 AND epoch = ?6",
+        )?
+        .execute(params![
+            rows as i64,
+            to.map(|to| &to.source),
+            to.map(|to| &to.position),
+            to.map(|to| &to.tables),
+            mark.reader,
+            mark.epoch
+        ])?;
+    Ok(moved == 1)
+}
+
+fn delete(transaction: &Transaction<'_>, part: &Part, apart: bool) -> Result<(), Error> {
+    let mut statement = transaction.prepare_cached(&deletion(&part.table))?;
+    for change in &part.changes {
+        if change.is_deleted(apart) {
+            let key = change.key(&part.table);
+            statement.execute(params_from_iter(key.0.iter().map(Bound)))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn table(connection: &Connection, name: String) -> Result<Table, Error> {
     let mut statement = connection.prepare_cached(COLUMNS)?;
     let mut columns = Vec::new();
     let mut key: Vec<(i64, usize)> = Vec::new();
@@ -247,7 +306,7 @@ fn declared(kind: Kind) -> String {
     ours.map_or("", |(_, word)| word).to_owned()
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -322,7 +381,7 @@ fn upsertion(table: &Table) -> String {
     )
 }
 
-fn cell(kind: Kind, value: ValueRef<'_>) -> Cell {
+pub(super) fn cell(kind: Kind, value: ValueRef<'_>) -> Cell {
     let is_text = !matches!(
         kind,
         Kind::Bool | Kind::Int | Kind::Unsigned | Kind::Float | Kind::Bytes | Kind::Any
@@ -343,7 +402,7 @@ fn cell(kind: Kind, value: ValueRef<'_>) -> Cell {
 }
 
 /// A value as a parameter.
-struct Bound<'c>(&'c Cell);
+pub(super) struct Bound<'c>(pub(super) &'c Cell);
 
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> Result<ToSqlOutput<'_>, Error> {

@@ -12,6 +12,7 @@
 mod borrow;
 mod clickhouse;
 mod drift;
+mod ends;
 mod heartbeat;
 mod mariadb;
 mod postgres;
@@ -20,4 +21,5 @@ mod rules;
 mod saved;
 mod sqlite;
 mod states;
+mod stream;
 mod support;

@@ -1,63 +1,13 @@
 //! Rules between real databases: every row counted, every value as it was.
 
+use crate::ends::*;
 use crate::support::*;
 use anyhow::{Context, Result};
 use replica_core::rule::CollectionStats;
 use replica_engine::rules::{Plan, Rejected, SnapshotRun};
-use replica_lab::{ADMIN, Client, Lab, MariaDb, Postgres, SqliteFile};
-use serde_json::{Value, json};
+use replica_lab::Lab;
+use serde_json::json;
 use std::collections::BTreeMap;
-
-/// A database of the lab, and how it is asked as its owner.
-enum Db {
-    Postgres(Postgres),
-    MariaDb(MariaDb),
-    Sqlite(SqliteFile),
-}
-
-impl Db {
-    fn entry(&self) -> Value {
-        let (dialect, uri) = match self {
-            Self::Postgres(server) => ("postgres", server.uri(ADMIN)),
-            Self::MariaDb(server) => ("mariadb", server.uri(ADMIN)),
-            Self::Sqlite(file) => ("sqlite", file.uri()),
-        };
-        json!({ "m": { "role": "master", "dialect": dialect, "uri": uri } })
-    }
-
-    async fn client(&self) -> Result<Client> {
-        match self {
-            Self::Postgres(server) => server.client().await,
-            Self::MariaDb(server) => {
-                let mut client = server.client().await?;
-                client.execute("USE lab").await?;
-                Ok(client)
-            }
-            Self::Sqlite(file) => file.client().await,
-        }
-    }
-
-    async fn execute(&self, statements: &[&str]) -> Result<()> {
-        let mut client = self.client().await?;
-        for statement in statements {
-            client
-                .execute(statement)
-                .await
-                .with_context(|| (*statement).to_owned())?;
-        }
-        Ok(())
-    }
-
-    async fn query(&self, text: &str) -> Result<String> {
-        let found = self
-            .client()
-            .await?
-            .query(text)
-            .await
-            .with_context(|| text.to_owned())?;
-        Ok(found.unwrap_or_else(|| "null".to_owned()))
-    }
-}
 
 /// What a run did.
 struct Ran {
@@ -175,18 +125,6 @@ async fn every_value_arrives(source: Db, target: Db) -> Result<()> {
     assert_eq!(ran.counts(), [1, 1, 2, 2, 0]);
     assert_eq!(target.query("SELECT name FROM goods WHERE id = 2").await?, "new");
     Ok(())
-}
-
-async fn postgres(lab: &Lab, name: &str) -> Result<Db> {
-    Ok(Db::Postgres(Postgres::primary(lab, name).await?))
-}
-
-async fn mariadb(lab: &Lab, name: &str) -> Result<Db> {
-    Ok(Db::MariaDb(MariaDb::primary(lab, name).await?))
-}
-
-async fn sqlite(lab: &Lab, name: &str) -> Result<Db> {
-    Ok(Db::Sqlite(SqliteFile::new(lab, name).await?))
 }
 
 macro_rules! pairs {

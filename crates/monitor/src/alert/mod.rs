@@ -21,6 +21,7 @@ pub(crate) use mute::{NewMute, Refusal};
 pub(crate) use notice::Notice;
 pub(crate) use room::Alerts;
 pub(crate) use shown::{AlertsShown, ChannelCounts, Counts, SilenceShown};
+pub(crate) use subject::Subject;
 pub(crate) use watch::start;
 
 pub use settings::{AlertSettings, AlertSettingsError};

@@ -15,6 +15,8 @@ mod prometheus;
 mod push;
 mod remote;
 mod rules;
+#[cfg(feature = "drivers")]
+mod run;
 mod scaffold;
 mod serve;
 mod settings;
@@ -62,6 +64,8 @@ enum Wanted {
     Rules(rules::Rules),
     #[cfg(feature = "drivers")]
     Sync(sync::Sync),
+    #[cfg(feature = "drivers")]
+    Run(run::Run),
     Dashboard(dashboard::Dashboard),
     /// List every metric that `/metrics` tells.
     Metrics,
@@ -125,6 +129,8 @@ pub fn main() -> ExitCode {
         Some(Wanted::Rules(rules)) => rules.run(out),
         #[cfg(feature = "drivers")]
         Some(Wanted::Sync(sync)) => sync.run(out),
+        #[cfg(feature = "drivers")]
+        Some(Wanted::Run(run)) => run.run(out),
         Some(Wanted::Dashboard(dashboard)) => dashboard.run(out),
         Some(Wanted::History(history)) => history.run(out),
         Some(Wanted::Metrics) => metrics::run(out),

@@ -115,7 +115,7 @@ fn unreadable(tree: &Path, error: &io::Error) -> Failure {
 }
 
 /// Resolves at the first signal that asks to stop.
-fn signals() -> io::Result<impl Future<Output = ()>> {
+pub(super) fn signals() -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -15,6 +15,8 @@ use std::time::Duration;
 /// Where the tree is when nobody says.
 const DEFAULT_TREE: &str = ".mostajs/replicator-tree.json";
 const DEFAULT_STATE: &str = ".mostajs/state";
+/// In the state folder.
+const HISTORY: &str = "history.db";
 /// Read in this order; the first to name a variable wins, after the real environment.
 const ENV_FILES: [&str; 2] = [".mostajs/config.env", ".env"];
 
@@ -202,7 +204,7 @@ impl Flags {
         match named {
             Some(off) if off.as_os_str() == "off" => None,
             Some(file) => Some(base.join(file)),
-            None => live.then(|| self.state_dir(base, env).join("history.db")),
+            None => live.then(|| self.state_dir(base, env).join(HISTORY)),
         }
     }
 
@@ -255,6 +257,16 @@ impl Flags {
 /// The tree file that is meant, for commands that need nothing else.
 pub(super) fn tree_path(given: Option<&Path>) -> Result<PathBuf, Failure> {
     Ok(Environment::read(Path::new(""))?.tree(given))
+}
+
+/// The file of the history that a monitor run from here writes, for commands that read it.
+pub(super) fn history_path(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    let env = Environment::read(Path::new(""))?;
+    let named = given
+        .map(Path::to_owned)
+        .or_else(|| env.get("MONITOR_HISTORY").map(PathBuf::from));
+    let state = env.get("MONITOR_STATE_DIR");
+    Ok(named.unwrap_or_else(|| Path::new(state.as_deref().unwrap_or(DEFAULT_STATE)).join(HISTORY)))
 }
 
 /// The file for `--alerts`.

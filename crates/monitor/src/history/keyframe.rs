@@ -182,6 +182,15 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
+/// When the keyframe was taken that held at `from`, and those until `to`.
+pub(super) fn times(connection: &Connection, from: i64, to: i64) -> Result<Vec<i64>, HistoryError> {
+    let mut find = connection.prepare_cached(
+        "SELECT ts FROM keyframe WHERE ts <= ?2 AND ts >= coalesce((SELECT max(ts) FROM keyframe WHERE ts <= ?1), ?1) ORDER BY ts",
+    )?;
+    let found = find.query_map([from, to], |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 /// The last keyframe at or before `ts`: when it was taken, and its JSON, in the form of `/api/snapshot`.
 pub(super) fn read(connection: &Connection, ts: i64) -> Result<Option<(i64, String)>, HistoryError> {
     let mut find = connection

@@ -51,6 +51,27 @@ fn blocks(connection: &Connection, before_ms: i64) -> Result<Vec<Block>, History
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// When the oldest sample of the series `id` was taken that is kept.
+pub(super) fn first(connection: &Connection, id: u32) -> Result<Option<i64>, HistoryError> {
+    let first_in = |cells: &Cells, start_ms: i64, tick_ms: i64| {
+        let sampled = (0..cells.len()).find(|offset| cells.at(*offset).code != ABSENT);
+        sampled.map(|offset| start_ms + i64::from(offset) * tick_ms)
+    };
+    for block in blocks(connection, i64::MAX)?.iter().rev() {
+        let cells = chunk(connection, *block, id)?;
+        if let Some(first) = cells.and_then(|cells| first_in(&cells, block.start_ms, block.tick_ms)) {
+            return Ok(Some(first));
+        }
+    }
+    let mut first = None;
+    for stretch in open_end::read(connection)? {
+        stretch.each(&[(id, 0)], |_, cells| {
+            first = first.or_else(|| first_in(cells, stretch.start_ms, stretch.tick_ms));
+        })?;
+    }
+    Ok(first)
+}
+
 /// Every sample of the series `id` from `from_ms` until before `to_ms`.
 pub(super) fn samples(
     connection: &Connection,

@@ -107,6 +107,34 @@ impl Reader {
         }))
     }
 
+    /// When the oldest sample that is kept was taken.
+    pub fn begins_ms(&self) -> Result<Option<i64>, HistoryError> {
+        let monitor = SeriesKey {
+            subject: Subject::Monitor,
+            metric: Metric::Seq,
+        };
+        let still = self.still()?;
+        let id = self.id(&monitor)?;
+        id.map_or(Ok(None), |id| past::first(&still, id))
+    }
+
+    /// Tells of the keyframe that held at `from_ms`, and of each one until `to_ms`: since when it holds, and its JSON, in the form of
+    /// `/api/snapshot`, with all that is sampled left out.
+    pub fn each_keyframe(
+        &self,
+        from_ms: i64,
+        to_ms: i64,
+        tell: &mut dyn FnMut(i64, &str) -> Result<(), HistoryError>,
+    ) -> Result<(), HistoryError> {
+        let still = self.still()?;
+        for ts in keyframe::times(&still, from_ms, to_ms)? {
+            if let Some((since, json)) = keyframe::read(&still, ts)? {
+                tell(since, &json)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The newest events that match, newest first.
     pub fn events(&self, wanted: &EventQuery) -> Result<Vec<KeptEvent>, HistoryError> {
         event::find(&self.connection, wanted)

@@ -2,11 +2,14 @@
 
 use crate::support::{TREE, run, with_servers};
 use anyhow::ensure;
+use replica_core::{Lag, Project, Replica, Role, Snapshot, State};
 use replica_lab::prometheus::promtool;
+use replica_monitor::history::{History, Moment, Settings};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Names are data: whatever could end a string, begin a template or a line, or not be a text at all.
 fn hostile() -> String {
@@ -153,4 +156,115 @@ fn the_dashboard_holds_together() {
         .map(|variable| variable["name"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["datasource", "project"]);
+}
+
+/// A history in which `shop / slave-1` was 8 s behind for ten minutes of an hour, and the monitor stood still for ten more.
+fn past(folder: &Path) -> (String, i64) {
+    let file = folder.join("history.db");
+    let (history, notices) = History::open(&file, Settings::default());
+    assert!(notices.is_empty(), "{notices:?}");
+    let begin = 1_780_000_000_000;
+    for second in (0..=3600)
+        .step_by(2)
+        .filter(|second| !(2400..3000).contains(second))
+    {
+        let mut slave = Replica::new("slave-1", Role::Slave);
+        slave.state = State::Up;
+        slave.lag_tolerance_ms = Some(5000);
+        slave.lag = Lag::exact(if (600..1200).contains(&second) { 8000 } else { 20 });
+        let snapshot = Snapshot::named("t").with_project(Project::new("shop", vec![slave]));
+        history.record(Moment::new(Arc::new(snapshot), begin + second * 1000));
+        // Recording never waits: so that nothing is dropped, whoever records does.
+        assert!(second % 200 != 0 || history.flush());
+    }
+    history.close();
+    (file.display().to_string(), begin)
+}
+
+#[test]
+fn a_replay_tells_when_alerts_would_have_fired() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, begin) = past(folder.path());
+    let replay = [
+        "rules",
+        "replay",
+        "--history",
+        &file,
+        "--until",
+        "2026-05-28T21:26:40Z",
+    ];
+    let (code, said) = run(&replay, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let head = said.lines().next().unwrap_or_default();
+    assert!(head.starts_with("1 h from 2026-05-28T20:26:40"), "{head}");
+    let told: Vec<&str> = said
+        .lines()
+        .skip(1)
+        .filter(|line| !line.ends_with("never"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "ReplicaLagAboveLimit         warning  once, 9 m in all",
+            "    shop / slave-1: 1, last at 2026-05-28T20:37:40.000Z",
+            "ReplicaMonitorNotScraped     critical once, 7 m 45 s in all",
+            "    the monitor: 1, last at 2026-05-28T21:08:55.000Z",
+        ]
+    );
+    let (code, said) = run(&[&replay[..], &["--json", "--since", "50m"]].concat(), &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let told: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(told["from"], begin + 600_000);
+    let lag = &told["alerts"][0]["subjects"][0];
+    assert_eq!(
+        lag["spans"],
+        json!([[begin + 660_000, begin + 1_200_000]]),
+        "{lag}"
+    );
+    // With another limit nothing would have been said.
+    let patient = folder.path().join("patient.json");
+    fs::write(
+        &patient,
+        TREE.replace("\"lagTolerance\": 5000", "\"lagTolerance\": 9000"),
+    )
+    .unwrap();
+    let (_, said) = run(
+        &[&replay[..], &["--tree", patient.to_str().unwrap()]].concat(),
+        &[],
+    );
+    assert!(
+        said.contains("ReplicaLagAboveLimit         warning  never"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_replay_without_a_past_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, _) = past(folder.path());
+    let cases: [(&[&str], Option<i32>, &str); 4] = [
+        (&["--history", "none.db"], Some(1), "cannot read none.db"),
+        (
+            &["--history", &file, "--until", "2020-01-01T00:00:00Z"],
+            Some(1),
+            "keeps nothing of that time",
+        ),
+        (
+            &["--history", &file, "--every", "10ms"],
+            Some(2),
+            "--every must be 1s or more",
+        ),
+        (
+            &["--history", &file, "--tree", "none.json"],
+            Some(1),
+            "cannot read none.json",
+        ),
+    ];
+    for (arguments, wanted, why) in cases {
+        let (code, said) = run(&[&["rules", "replay"], arguments].concat(), &[]);
+        assert!(
+            code == wanted && said.contains(why),
+            "{arguments:?}: {code:?} {said}"
+        );
+    }
 }

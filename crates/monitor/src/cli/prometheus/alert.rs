@@ -1,5 +1,8 @@
 //! What an alert is made of, and the recording rules that alerts read.
 
+use super::replay::Look;
+use crate::alert::Subject;
+
 /// What an alert is about: the labels that it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum About {
@@ -7,6 +10,17 @@ pub(super) enum About {
     Project,
     Rule,
     Monitor,
+}
+
+impl About {
+    pub(super) fn of(subject: &Subject) -> Self {
+        match (&subject.project, &subject.replica, &subject.rule) {
+            (Some(_), Some(_), _) => Self::Replica,
+            (Some(_), None, _) => Self::Project,
+            (None, _, Some(_)) => Self::Rule,
+            (None, _, None) => Self::Monitor,
+        }
+    }
 }
 
 /// One alert.
@@ -19,6 +33,8 @@ pub(super) struct Alert {
     pub(super) expr: &'static str,
     /// How long it must hold.
     pub(super) hold: &'static str,
+    /// The same as `expr`, of what the history keeps: how `rules replay` judges it. A test holds it against a real Prometheus.
+    pub(super) holds: fn(&Look<'_>) -> bool,
     /// Templates of Prometheus. So that a test can tell what becomes of them, they use labels by name, and the value once.
     pub(super) summary: &'static str,
     pub(super) description: &'static str,

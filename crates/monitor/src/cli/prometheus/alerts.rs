@@ -15,6 +15,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "warning",
         expr: "(replica_lag_seconds unless ignoring (verdict) replica_lag_verdict{verdict=\"at_most\"} == 1) > on (project, replica) group_left () project_replica:lag_limit_seconds:max",
         hold: "1m",
+        holds: |look| look.lag_above_limit(),
         summary: "{{ $labels.project }} / {{ $labels.replica }} is {{ $value | humanizeDuration }} behind",
         description: "Reads from it are older than its lagTolerance allows.",
         fires: Sample {
@@ -36,6 +37,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "critical",
         expr: "replica_state{state=\"down\"} == 1",
         hold: "1m",
+        holds: |look| look.down(),
         summary: "{{ $labels.project }} / {{ $labels.replica }} does not answer",
         description: "The monitor cannot log in; /api/replicas tells the reason.",
         fires: Sample {
@@ -51,6 +53,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "warning",
         expr: "replica_lag_known == 0 unless ignoring (state) replica_state{state=\"down\"} == 1",
         hold: "5m",
+        holds: |look| look.lag_unknown() && !look.down(),
         summary: "nobody can tell how far {{ $labels.project }} / {{ $labels.replica }} is behind",
         description: "It may be fine or hours behind; replica-monitor status tells why it cannot be measured.",
         fires: Sample {
@@ -69,6 +72,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "critical",
         expr: "max by (project) (replica_drift{kind=\"two_masters\"}) > 0",
         hold: "15s",
+        holds: |look| look.drifts(|kind| kind == "two_masters"),
         summary: "{{ $labels.project }} has two masters",
         description: "Two servers take writes that cannot be joined again: stop the writes to one of them.",
         fires: Sample {
@@ -84,6 +88,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "critical",
         expr: "max by (project, replica) (replica_drift{kind=\"diverged\"}) > 0",
         hold: "1m",
+        holds: |look| look.drifts(|kind| kind == "diverged"),
         summary: "the history of {{ $labels.project }} / {{ $labels.replica }} has parted from its master's",
         description: "It cannot catch up: load it anew.",
         fires: Sample {
@@ -99,6 +104,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "warning",
         expr: "replica_drift{kind!~\"two_masters|diverged\"} > 0",
         hold: "1m",
+        holds: |look| look.drifts(|kind| !matches!(kind, "two_masters" | "diverged")),
         summary: "{{ $labels.project }} / {{ $labels.replica }} is not what its tree declares ({{ $labels.kind }})",
         description: "Mend the server or the tree; /api/snapshot tells the difference.",
         fires: Sample {
@@ -114,6 +120,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "critical",
         expr: "replica_link_state{state=~\"broken|diverged\"} == 1",
         hold: "1m",
+        holds: |look| look.any_link_is(&["broken", "diverged"]),
         summary: "the stream into {{ $labels.project }} / {{ $labels.replica }} is {{ $labels.state }}",
         description: "Nothing is applied until somebody mends it; /api/snapshot tells the error.",
         fires: Sample {
@@ -137,6 +144,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "warning",
         expr: "replica_runway_seconds < 3600 and replica_runway_seconds >= 600 unless on (project, replica) project_replica:lag_within_limit_seconds:max",
         hold: "1m",
+        holds: |look| matches!(look.runway_s(), Some(600..3600)) && !look.lag_within_limit(),
         summary: "{{ $labels.project }} / {{ $labels.replica }} falls off the retained log in {{ $value | humanizeDuration }}",
         description: NOT_KEEPING_UP,
         fires: Sample {
@@ -160,6 +168,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "critical",
         expr: "replica_runway_seconds < 600 and replica_runway_seconds > 0 unless on (project, replica) project_replica:lag_within_limit_seconds:max",
         hold: "15s",
+        holds: |look| matches!(look.runway_s(), Some(1..600)) && !look.lag_within_limit(),
         summary: "{{ $labels.project }} / {{ $labels.replica }} falls off the retained log in {{ $value | humanizeDuration }}",
         description: NOT_KEEPING_UP,
         fires: Sample {
@@ -179,6 +188,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "critical",
         expr: "replica_runway_seconds == 0",
         hold: "15s",
+        holds: |look| look.runway_s() == Some(0),
         summary: "{{ $labels.project }} / {{ $labels.replica }} has fallen off the retained log",
         description: "What it needs next is no longer kept: it must be loaded anew.",
         fires: Sample {
@@ -194,6 +204,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "warning",
         expr: "replica_connections / replica_connections_max > 0.9",
         hold: "5m",
+        holds: |look| look.connections().is_some_and(|share| share > 0.9),
         summary: "{{ $labels.project }} / {{ $labels.replica }} has {{ $value | humanizePercentage }} of its connections in use",
         description: "When none is left, applications and replicas are refused.",
         fires: Sample {
@@ -215,6 +226,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "warning",
         expr: "replica_missing_grants > 0",
         hold: "10m",
+        holds: |look| look.lacks_grants(),
         summary: "the monitor may not read all of {{ $labels.project }} / {{ $labels.replica }}",
         description: "replica-monitor doctor prints the statements that grant it.",
         fires: Sample {
@@ -230,6 +242,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "warning",
         expr: "increase(replica_rule_errors_total[10m]) > 0",
         hold: "1m",
+        holds: |look| look.rule_fails(),
         summary: "the rule {{ $labels.rule }} fails",
         description: "/api/events tells the errors.",
         fires: Sample {
@@ -245,6 +258,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "critical",
         expr: "absent(up{JOB} == 1)",
         hold: "2m",
+        holds: |look| look.not_recorded(),
         summary: "no replica-monitor is scraped",
         description: "Nothing is known of any replica: see whether the monitor runs, and whether its token is right.",
         fires: Sample {
@@ -260,6 +274,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "critical",
         expr: "replica_monitor_source_answers == 0",
         hold: "1m",
+        holds: |look| look.source_stalled(),
         summary: "the source of the monitor does not answer",
         description: "Every other figure stands still and may be wrong.",
         fires: Sample {
@@ -275,6 +290,7 @@ pub(super) static ALERTS: &[Alert] = &[
         severity: "warning",
         expr: "replica_monitor_problems > 0",
         hold: "5m",
+        holds: |look| look.tree_has_problems(),
         summary: "the tree of the monitor has problems",
         description: "replica-monitor check FILE tells where.",
         fires: Sample {

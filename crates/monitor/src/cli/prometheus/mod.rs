@@ -4,9 +4,12 @@
 
 mod alert;
 mod alerts;
+mod replay;
 mod rules;
 mod unit;
 mod yaml;
+
+pub(super) use replay::RulesReplay;
 
 use super::Failure;
 use super::settings::tree_path;

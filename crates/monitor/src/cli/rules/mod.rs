@@ -5,10 +5,10 @@ mod check;
 mod list;
 
 use super::Failure;
-use super::prometheus::PrometheusRules;
+use super::prometheus::{PrometheusRules, RulesReplay};
 use std::io::Write;
 
-/// List the rules of a tree, or tell what running one would do.
+/// List the rules of a tree, tell what running one would do, or how often alerts would have fired.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Rules {
@@ -26,6 +26,7 @@ enum Action {
     List(list::List),
     #[cfg(feature = "drivers")]
     Check(check::Check),
+    Replay(RulesReplay),
 }
 
 impl Rules {
@@ -34,9 +35,10 @@ impl Rules {
             Some(Action::List(list)) => list.run(out),
             #[cfg(feature = "drivers")]
             Some(Action::Check(check)) => check.run(out),
+            Some(Action::Replay(replay)) => replay.run(out),
             None if self.prometheus => self.written.run(out),
             None => Err(Failure::Usage(
-                "rules: list or check? `rules --prometheus` writes them for Prometheus".to_owned(),
+                "rules: list, check or replay? `rules --prometheus` writes them for Prometheus".to_owned(),
             )),
         }
     }

@@ -1,0 +1,366 @@
+//! The log of a file's changes: triggers write down which rows were touched, and the reader looks at what they hold now.
+//!
+//! Only keys are written down, so that a writer pays little. A row that was changed many times is read once, as it is. What is made in the file is told in
+//! docs/RISKS.md, with how to remove it.
+
+use super::store::{BUSY, Bound, cell, quoted};
+use super::{blocking, fault, open as open_file, path_of};
+use crate::fault::{Fault, FaultKind};
+use crate::rules::{Change, ChangeLog, Key, LogError, Row, Slice, Table};
+use crate::target::Target;
+use replica_core::source::Pending;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Error, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Changes that are kept for a reader that does not come: then the oldest go, and the reader copies everything again.
+const KEPT: i64 = 1_000_000;
+/// Columns that a key may have.
+const WIDEST: usize = 8;
+/// Changes that are cleared away at a time: a writer waits meanwhile.
+const CLEARED: i64 = 20_000;
+
+/// In milliseconds since 1970. Older versions of SQLite, which may be what the application writes with, know nothing shorter.
+const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
+
+/// Opens the log, and makes it where it is missing.
+pub(super) async fn open(
+    target: Target,
+    reader: String,
+    tables: Vec<Table>,
+) -> Result<Box<dyn ChangeLog>, Fault> {
+    let path = path_of(&target)?;
+    let log = blocking(move || {
+        let mut connection = open_file(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(BUSY).map_err(|error| fault(&error))?;
+        if let Some(wide) = tables.iter().find(|table| table.key.len() > WIDEST) {
+            let why = format!("the key of {:?} has more than {WIDEST} columns", wide.name);
+            return Err(Fault::new(FaultKind::NotAsked, why));
+        }
+        let (source, schema) = install(&mut connection, &reader, &tables).map_err(|error| fault(&error))?;
+        Ok(SqliteLog {
+            inner: Arc::new(Mutex::new(Inner {
+                connection,
+                reader,
+                tables,
+                schema,
+            })),
+            source,
+        })
+    });
+    Ok(Box::new(log.await?))
+}
+
+struct SqliteLog {
+    inner: Arc<Mutex<Inner>>,
+    source: String,
+}
+
+struct Inner {
+    connection: Connection,
+    reader: String,
+    tables: Vec<Table>,
+    /// The number of the schema that the triggers were made for.
+    schema: i64,
+}
+
+/// Makes what is missing, and tells the name of the log and the number of the schema.
+fn install(connection: &mut Connection, reader: &str, tables: &[Table]) -> Result<(String, i64), Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let keys: Vec<String> = (0..WIDEST).map(|at| format!("k{at}")).collect();
+    transaction.execute_batch(&format!(
+        "CREATE TABLE IF NOT EXISTS _rm_source (id TEXT NOT NULL, cut INTEGER NOT NULL);
+        CREATE TABLE IF NOT EXISTS _rm_reader (reader TEXT NOT NULL PRIMARY KEY, position INTEGER NOT NULL);
+        CREATE TABLE IF NOT EXISTS _rm_log (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, tbl TEXT NOT NULL, op TEXT NOT NULL, {});",
+        keys.join(", ")
+    ))?;
+    // Below the first change there is nothing to miss.
+    transaction.execute(
+        "INSERT INTO _rm_source SELECT lower(hex(randomblob(8))), 0 WHERE NOT EXISTS (SELECT 1 FROM _rm_source)",
+        [],
+    )?;
+    trigger(
+        &transaction,
+        "_rm_bound",
+        &format!(
+            "CREATE TRIGGER _rm_bound AFTER INSERT ON _rm_log WHEN NEW.seq % 1000 = 0 BEGIN
+            UPDATE _rm_source SET cut = NEW.seq - {KEPT} WHERE cut < NEW.seq - {KEPT};
+            DELETE FROM _rm_log WHERE seq <= (SELECT cut FROM _rm_source); END"
+        ),
+    )?;
+    for table in tables {
+        for (name, statement) in triggers(table) {
+            trigger(&transaction, &name, &statement)?;
+        }
+    }
+    let head = head(&transaction)?;
+    transaction.execute(
+        "INSERT INTO _rm_reader SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM _rm_reader WHERE reader = ?1)",
+        params![reader, head],
+    )?;
+    let source = transaction.query_row("SELECT id FROM _rm_source", [], |row| row.get(0))?;
+    transaction.commit()?;
+    let schema = connection.pragma_query_value(None, "schema_version", |row| row.get(0))?;
+    Ok((source, schema))
+}
+
+/// Makes a trigger that is missing or otherwise; one that is as it should be is not touched.
+fn trigger(transaction: &Transaction<'_>, name: &str, statement: &str) -> Result<(), Error> {
+    let found: Option<String> = transaction
+        .query_row(
+            "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1",
+            [name],
+            |row| row.get(0),
+        )
+        .optional()?;
+    match found {
+        Some(found) if found == statement => Ok(()),
+        Some(_) => transaction.execute_batch(&format!("DROP TRIGGER {}; {statement}", quoted(name))),
+        None => transaction.execute_batch(statement),
+    }
+}
+
+/// Of inserts, updates and deletes. An update that changes the key touches two rows.
+fn triggers(table: &Table) -> [(String, String); 3] {
+    let into: Vec<String> = (0..table.key.len()).map(|at| format!("k{at}")).collect();
+    let of = |row: &str| {
+        let columns = table.key_columns();
+        let values: Vec<String> = columns
+            .map(|column| format!("{row}.{}", quoted(&column.name)))
+            .collect();
+        values.join(", ")
+    };
+    let (into, name) = (into.join(", "), table.name.replace('\'', "''"));
+    let note = |op: char, row: &str, when: &str| {
+        format!(
+            "INSERT INTO _rm_log (at, tbl, op, {into}) SELECT {NOW}, '{name}', '{op}', {}{when};",
+            of(row)
+        )
+    };
+    let moved: Vec<String> = table
+        .key_columns()
+        .map(|column| format!("OLD.{0} IS NOT NEW.{0} COLLATE BINARY", quoted(&column.name)))
+        .collect();
+    let moved = format!(" WHERE {}", moved.join(" OR "));
+    let update = [note('D', "OLD", &moved), note('U', "NEW", "")].concat();
+    [
+        ("insert", note('I', "NEW", "")),
+        ("update", update),
+        ("delete", note('D', "OLD", "")),
+    ]
+    .map(|(event, body)| {
+        let trigger = format!("_rm_{event}_{}", table.name);
+        let statement = format!(
+            "CREATE TRIGGER {} AFTER {} ON {} BEGIN {body} END",
+            quoted(&trigger),
+            event.to_uppercase(),
+            quoted(&table.name)
+        );
+        (trigger, statement)
+    })
+}
+
+fn head(connection: &Connection) -> Result<i64, Error> {
+    let last = connection.query_row(
+        "SELECT seq FROM sqlite_sequence WHERE name = '_rm_log'",
+        [],
+        |row| row.get(0),
+    );
+    Ok(last.optional()?.unwrap_or(0))
+}
+
+impl SqliteLog {
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut inner).map_err(|error| fault(&error))
+        })
+        .await
+    }
+}
+
+impl ChangeLog for SqliteLog {
+    fn source(&self) -> &str {
+        &self.source
+    }
+
+    fn head(&mut self) -> Pending<'_, Result<String, Fault>> {
+        Box::pin(async { Ok(self.with(|log| head(&log.connection)).await?.to_string()) })
+    }
+
+    fn next<'a>(&'a mut self, after: &'a str, most: usize) -> Pending<'a, Result<Slice, LogError>> {
+        Box::pin(async move {
+            let Ok(after) = after.parse::<i64>() else {
+                return Err(LogError::Gap(format!("{after:?} is no position of this log")));
+            };
+            self.with(move |log| log.next(after, most as i64)).await?
+        })
+    }
+
+    fn done<'a>(&'a mut self, until: &'a str) -> Pending<'a, Result<(), Fault>> {
+        let until: i64 = until.parse().unwrap_or(0);
+        Box::pin(self.with(move |log| log.done(until)))
+    }
+
+    fn again<'a>(&'a mut self, table: usize, keys: &'a [Key]) -> Pending<'a, Result<Vec<Change>, Fault>> {
+        let keys = keys.to_vec();
+        Box::pin(self.with(move |log| {
+            let mut changes = Vec::new();
+            for key in keys {
+                changes.push(log.again(table, key)?);
+            }
+            Ok(changes)
+        }))
+    }
+}
+
+impl Inner {
+    fn next(&mut self, after: i64, most: i64) -> Result<Result<Slice, LogError>, Error> {
+        let still = self.connection.transaction()?;
+        let schema: i64 = still.pragma_query_value(None, "schema_version", |row| row.get(0))?;
+        if schema != self.schema {
+            return Ok(Err(LogError::Altered));
+        }
+        let (cut, head): (i64, i64) = {
+            let cut = still.query_row("SELECT cut FROM _rm_source", [], |row| row.get(0))?;
+            (cut, head(&still)?)
+        };
+        if after < cut || after > head {
+            let why = match after < cut {
+                true => format!("its log is kept from change {cut} on, and {after} was the last one seen"),
+                false => format!(
+                    "its log ends at change {head}, and {after} was seen before: the file is an older copy"
+                ),
+            };
+            return Ok(Err(LogError::Gap(why)));
+        }
+        let (until, since_ms): (Option<i64>, Option<i64>) = still.prepare_cached(
+            "SELECT max(seq), min(at) FROM (SELECT seq, at FROM _rm_log WHERE seq > ?1 ORDER BY seq LIMIT ?2)",
+        )?.query_row([after, most], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let until = until.unwrap_or(after);
+        let mut slice = Slice {
+            until: until.to_string(),
+            since_ms,
+            left: u64::try_from(head - until).unwrap_or(0),
+            changes: Vec::new(),
+        };
+        if until > after {
+            for (at, table) in self.tables.iter().enumerate() {
+                let changes = touched(&still, table, after, until)?;
+                if !changes.is_empty() {
+                    slice.changes.push((at, changes));
+                }
+            }
+        }
+        Ok(Ok(slice))
+    }
+
+    fn done(&mut self, until: i64) -> Result<(), Error> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            "UPDATE _rm_reader SET position = ?1 WHERE reader = ?2",
+            params![until, self.reader],
+        )?;
+        transaction.execute(
+            "UPDATE _rm_source SET cut = max(cut, min((SELECT min(position) FROM _rm_reader), cut + ?1))",
+            [CLEARED],
+        )?;
+        transaction.execute(
+            "DELETE FROM _rm_log WHERE seq <= (SELECT cut FROM _rm_source)",
+            [],
+        )?;
+        transaction.commit()
+    }
+
+    fn again(&self, table: usize, key: Key) -> Result<Change, Error> {
+        let table = &self.tables[table];
+        let same: Vec<String> = (1..)
+            .zip(table.key_columns())
+            .map(|(at, column)| same(&quoted(&column.name), &format!("?{at}")))
+            .collect();
+        let statement = format!(
+            "SELECT {} FROM {} WHERE {}",
+            columns(table, ""),
+            quoted(&table.name),
+            same.join(" AND ")
+        );
+        let mut select = self.connection.prepare_cached(&statement)?;
+        let found = select.query_row(rusqlite::params_from_iter(key.0.iter().map(Bound)), |row| {
+            read(table, row, 0)
+        });
+        let found: Option<Row> = found.optional()?;
+        Ok(found.map_or(Change::Delete(key), |row| Change::Put { row, new: false }))
+    }
+}
+
+/// A key may be declared to be compared without regard to case; rows are told apart by their bytes. The first half finds the index.
+fn same(one: &str, other: &str) -> String {
+    format!("{one} = {other} AND {one} COLLATE BINARY = {other}")
+}
+
+fn columns(table: &Table, of: &str) -> String {
+    let names: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| format!("{of}{}", quoted(&column.name)))
+        .collect();
+    names.join(", ")
+}
+
+/// The row, whose columns begin at that place.
+fn read(table: &Table, row: &rusqlite::Row<'_>, from: usize) -> Result<Row, Error> {
+    let columns = (from..).zip(&table.columns);
+    columns
+        .map(|(at, column)| Ok(cell(column.kind, row.get_ref(at)?)))
+        .collect()
+}
+
+/// The rows that were touched between two positions, each as it is now.
+fn touched(still: &Transaction<'_>, table: &Table, after: i64, until: i64) -> Result<Vec<Change>, Error> {
+    let keys: Vec<String> = (0..table.key.len()).map(|at| format!("k{at}")).collect();
+    let keys = keys.join(", ");
+    let on: Vec<String> = (0..)
+        .zip(table.key_columns())
+        .map(|(at, column)| same(&format!("t.{}", quoted(&column.name)), &format!("l.k{at}")))
+        .collect();
+    // With min() the other columns are of the row that has it: <https://www.sqlite.org/lang_select.html#bareagg>.
+    let statement = format!(
+        "SELECT l.op, l.{}, {} FROM (SELECT {keys}, op, min(seq) FROM _rm_log WHERE seq > ?1 AND seq <= ?2 AND tbl = ?3 GROUP BY {keys}) l
+        LEFT JOIN {} t ON {}",
+        keys.replace(", ", ", l."),
+        columns(table, "t."),
+        quoted(&table.name),
+        on.join(" AND "),
+    );
+    let mut select = still.prepare_cached(&statement)?;
+    let mut rows = select.query(params![after, until, table.name])?;
+    let (mut changes, mut seen) = (Vec::new(), HashSet::new());
+    let width = table.key.len();
+    while let Some(row) = rows.next()? {
+        let new = row.get_ref(0)?.as_bytes().is_ok_and(|op| op == b"I");
+        let first = table.key.first().map_or(1 + width, |at| 1 + width + at);
+        let change = match row.get_ref(first)? {
+            ValueRef::Null => {
+                let cells = (1..=width).zip(table.key_columns());
+                let cells = cells.map(|(at, column)| Ok(cell(column.kind, row.get_ref(at)?)));
+                Change::Delete(Key(cells.collect::<Result<_, Error>>()?))
+            }
+            _ => Change::Put {
+                row: read(table, row, 1 + width)?,
+                new,
+            },
+        };
+        // An application may have written one key as a number and as a text.
+        if seen.insert(change.key(table).words()) {
+            changes.push(change);
+        }
+    }
+    Ok(changes)
+}
