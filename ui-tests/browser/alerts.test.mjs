@@ -136,6 +136,21 @@ test('what is over is shown as resolved, what the filter leaves is counted, and 
   await own.stop();
 });
 
+test('a frozen page stands still, so it takes no command, and says so', async () => {
+  const own = await troubled();
+  const page = await open(context, asOperator(own));
+  await shows(page, '.acts', 'Acknowledge');
+  await page.keyboard.press('f');
+  await shows(page, '#screen', 'The page is frozen: resume it first');
+  const ready = () => page.locator('.acts button:not(.icon):enabled').count();
+  assert.equal(await ready(), 0);
+  await page.keyboard.press('f');
+  await page.waitForFunction(() => document.querySelectorAll('.acts button:not(.icon):enabled').length > 0);
+  assert.deepEqual(page.wrong, []);
+  await page.close();
+  await own.stop();
+});
+
 test('a screen whose file does not come says so', async () => {
   const own = await troubled();
   await context.route('**/js/views/alerts.js', (route) => route.abort());

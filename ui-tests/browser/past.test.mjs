@@ -183,6 +183,9 @@ test('a second that is not kept, and one that is none, are told; the page stays 
   await shows(page, '.timebar', 'Still here: that time is not kept');
   await shows(page, '#screen', 'early');
   await shows(page, '#live-word', 'Past');
+  // What was kept last before a second is shown as what it is: older.
+  await go(page, `#/overview?at=${Date.now() + 3_600_000}`);
+  await shows(page, '.timebar', /You asked for .*: nothing was kept between the two/);
   assert.deepEqual(wrong(page), []);
   await page.close();
 });
