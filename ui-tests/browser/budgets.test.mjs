@@ -27,7 +27,7 @@ for (const replicas of [1000, 10_000]) {
     const app = await fleet({ replicas, change: replicas / 8, every: 250 });
     const page = await open(context, `${app.url}#/replicas`);
     const told = {};
-    for (const hash of ['#/replicas', '#/replicas?group=none&sort=lag', '#/replicas?view=cards', '#/rules', '#/activity', '#/topology', '#/topology?view=tree', '#/overview']) {
+    for (const hash of ['#/replicas', '#/replicas?group=none&sort=lag', '#/replicas?view=cards', '#/rules', '#/activity', '#/topology', '#/topology?view=tree', '#/alerts', '#/overview']) {
       await go(page, hash);
       await shows(page, '#screen h1', /\S/);
       const seen = (told[hash] = await weigh(page));

@@ -183,7 +183,7 @@ test('the topology draws masters, slaves and rules; the tree tells the same; pho
 test('names can be hidden for screenshots, everywhere', async () => {
   const page = await open(context, `${app.url}#/settings`);
   await page.getByLabel('Hide real names').check();
-  for (const hash of ['#/overview', '#/replicas', '#/replicas?view=cards', '#/rules', '#/topology', '#/topology?view=tree', '#/activity', '#/replicas/project-00000/replica-0-7', '#/rules/rule-4']) {
+  for (const hash of ['#/overview', '#/replicas', '#/replicas?view=cards', '#/rules', '#/topology', '#/topology?view=tree', '#/activity', '#/alerts', '#/replicas/project-00000/replica-0-7', '#/rules/rule-4']) {
     await go(page, hash);
     const text = await page.evaluate(() => document.body.innerText + document.title);
     assert.doesNotMatch(text, /replica-\d-\d|project-0\d{4}|rule-\d\b.*cdc|connection refused/, hash);

@@ -128,6 +128,8 @@ export const live = (page) => page.waitForFunction(() => document.getElementById
 export async function go(page, hash) {
   await page.evaluate((to) => (location.hash = to), hash);
   await drawn(page);
+  // Some screens are loaded when they are first opened.
+  await page.waitForFunction(() => !document.querySelector('#screen [aria-busy=true]'));
 }
 
 /** Two frames: what was asked for has been laid out and painted. */
@@ -176,6 +178,8 @@ export const SCREENS = {
   'activity, filter too narrow': '#/activity?q=no-such-thing',
   topology: '#/topology',
   'topology as a tree': '#/topology?view=tree',
+  alerts: '#/alerts',
+  'alerts, filter too narrow': '#/alerts?q=no-such-thing',
   settings: '#/settings',
   'no such screen': '#/nonsense',
 };

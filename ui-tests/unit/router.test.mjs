@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { href, parse } from '../../crates/monitor/web/js/core/router.js';
+import { href, keepTo, parse } from '../../crates/monitor/web/js/core/router.js';
 import { Folds } from '../../crates/monitor/web/js/ui/folds.js';
 
 const NAMES = ['plain', 'a/b', '50%', '%41', '?q=x', '#top', '<img src=x onerror=alert(1)>', '__proto__', 'ünï 🦀', ' ', '', '..', '"quoted"', '\u202ereversed', "it's"];
@@ -14,6 +14,12 @@ test('any name is one segment, there and back', () => {
     assert.deepEqual(path, ['replicas', name, name]);
     assert.equal(params.get('q') ?? '', name);
   }
+});
+
+test('an address keeps to a second, unless it names one', () => {
+  assert.equal(keepTo('#/replicas/a%2Fb?q=x', '7'), '#/replicas/a%2Fb?q=x&at=7');
+  assert.equal(keepTo('#/overview?at=5', '7'), '#/overview?at=5');
+  for (const live of [null, undefined, '']) assert.equal(keepTo('#/overview?q=x', live), '#/overview?q=x');
 });
 
 test('half a surrogate does not break an address', () => {

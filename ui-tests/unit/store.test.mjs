@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Store, sampleEvery } from '../../crates/monitor/web/js/core/store.js';
+import { pastWorld } from '../../crates/monitor/web/js/core/travel.js';
 import { events, replica, snapshot } from './made-up.mjs';
 
 /** A store with a clock of its own that has loaded one replica. */
@@ -58,6 +59,39 @@ test('frozen: the screen and its clock stand still, everything is counted, nothi
   assert.equal(told.at(-1).lag, 250);
   assert.equal(own.world.log.events.length, 2);
   assert.equal(own.serverNow(), 1_005_000);
+});
+
+test('a world of the past stands in place of the live one, which goes on behind it', () => {
+  const { store: own, clock, told } = store();
+  const past = pastWorld(snapshot({ p: [replica('a', { lag: 700 }), replica('gone')] }, { at: 600_000, rules: [{ name: 'r' }] }), events(1, 2));
+  own.visit(past);
+  assert.equal(told.at(-1).lag, 700);
+  assert.ok(told.at(-1).changes.structure && told.at(-1).changes.log, 'everything is drawn again');
+  assert.deepEqual([own.world.rules.length, own.world.log.events.length, own.world.meta.version], [1, 2, '1.2.3']);
+  const before = told.length;
+  clock.now += 5000;
+  own.tick();
+  own.delta({ t: 1_005_000, r: [[0, 3, 250]] });
+  own.load(snapshot({ p: [replica('b', { lag: 5 })] }));
+  own.flush();
+  assert.equal(told.length, before, 'nothing of now is told');
+  assert.equal(own.serverNow(), 600_000, 'its clock stands still');
+  assert.equal(own.world.table.samples, 1);
+  own.resume();
+  own.flush();
+  assert.deepEqual([told.at(-1).lag, own.world.table.name[0], own.past, own.frozen], [5, 'b', false, false]);
+});
+
+test('while a second of the past is on its way, a page that has shown nothing shows nothing', () => {
+  const { store: own, told } = store();
+  own.held = true;
+  const before = told.length;
+  own.delta({ t: 1_005_000, r: [[0, 3, 250]] });
+  own.flush();
+  assert.equal(told.length, before);
+  own.resume();
+  own.flush();
+  assert.equal(told.at(-1).lag, 250);
 });
 
 test('a hidden page is not told, and catches up when it is seen again', () => {

@@ -220,6 +220,9 @@ impl Flags {
         // As with the history: a declared tree leaves nothing behind, unless that is asked for.
         let kept = live || named.is_some();
         let state = kept.then(|| self.state_dir(base, env).join("alerts.json"));
+        if let (Some(file), Some(state)) = (&named, &state) {
+            refuse_same(&base.join(file), state)?;
+        }
         Ok(Some(settings.kept_in(state)))
     }
 
@@ -270,6 +273,17 @@ pub(super) fn history_path(given: Option<&Path>) -> Result<PathBuf, Failure> {
 pub(super) fn read_alerts(path: &Path, env: &Environment) -> Result<AlertSettings, Failure> {
     AlertSettings::read(path, &|name| env.get(name))
         .map_err(|error| Failure::Usage(format!("--alerts {error}")))
+}
+
+/// What is kept of the alerts would take the place of the settings.
+fn refuse_same(settings: &Path, state: &Path) -> Result<(), Failure> {
+    let same =
+        matches!((settings.canonicalize(), state.canonicalize()), (Ok(one), Ok(other)) if one == other);
+    let why = "the alerts themselves are kept in a file of that name and place; name the settings otherwise, or choose another --state-dir";
+    match same {
+        true => Err(Failure::Usage(format!("--alerts {}: {why}", settings.display()))),
+        false => Ok(()),
+    }
 }
 
 fn address(host: &str) -> Result<IpAddr, Failure> {

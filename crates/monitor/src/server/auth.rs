@@ -53,6 +53,11 @@ impl Access {
         }
     }
 
+    /// Whether anybody can be an operator.
+    pub(super) fn has_operators(&self) -> bool {
+        self.tokens.iter().any(|token| token.role == TokenRole::Operator)
+    }
+
     /// Whose token that is. Every token is compared, whatever the first one says.
     pub(crate) fn token(&self, shown: &str, by_query: bool) -> Option<Identity> {
         let shown = hash(shown);

@@ -13,6 +13,7 @@ mod events;
 mod guard;
 mod hand_out;
 mod history;
+mod me;
 mod metrics;
 mod openapi;
 mod page;
@@ -130,6 +131,7 @@ fn paths() -> OpenApiRouter<Arc<Site>> {
         .routes(routes!(balance::check))
         .routes(routes!(history::history))
         .routes(routes!(history::at))
+        .routes(routes!(me::me))
         .routes(routes!(alerts::alerts))
         .routes(routes!(alerts::ack))
         .routes(routes!(alerts::silence))

@@ -478,6 +478,25 @@ fn settings_that_cannot_be_used_are_refused_with_their_place() {
         said.contains(&file) && said.contains("channels.x: missing field `url`"),
         "{said}"
     );
+
+    // What is kept must not take their place.
+    std::fs::write(&file, "{}").unwrap();
+    let state = folder.path().display().to_string();
+    let (code, said) = run(
+        &[
+            "serve",
+            "--tree",
+            "t.json",
+            "--alerts",
+            &file,
+            "--state-dir",
+            &state,
+        ],
+        &[],
+    );
+    assert_eq!(code, Some(2));
+    assert!(said.contains("choose another --state-dir"), "{said}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}");
 }
 
 #[test]

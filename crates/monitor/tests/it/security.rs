@@ -76,6 +76,31 @@ fn the_page_gets_a_cookie_for_the_token() {
 }
 
 #[test]
+fn whoever_asks_is_told_who_they_are_and_what_there_is() {
+    let me = |monitor: &Monitor, path: &str, headers: &[(&str, &str)]| {
+        serde_json::from_str::<serde_json::Value>(monitor.request("GET", path, headers, "").text()).unwrap()
+    };
+    let monitor = guarded();
+    let viewer = me(&monitor, "/api/me", &[BEARER]);
+    assert_eq!(
+        (&viewer["role"], &viewer["operators"]),
+        (&"viewer".into(), &true.into())
+    );
+    let page = monitor.get("/?token=operate");
+    let cookie = page.header("set-cookie").unwrap().split(';').next().unwrap();
+    let operator = me(&monitor, "/api/me", &[("Cookie", cookie)]);
+    assert_eq!(operator["role"], "operator");
+    assert!(operator["name"].is_string(), "{operator}");
+
+    let open = me(&Monitor::start(TREE, &["--alerts", "off"]), "/api/me", &[]);
+    let none = serde_json::json!({ "name": null, "role": null, "operators": false, "alerts": false, "history": false });
+    assert_eq!(open, none);
+    let kept = Monitor::start(TREE, &["--history", "history.db"]);
+    let kept = me(&kept, "/api/me", &[]);
+    assert_eq!((&kept["alerts"], &kept["history"]), (&true.into(), &true.into()));
+}
+
+#[test]
 fn guessing_ends_in_429() {
     let monitor = guarded();
     let statuses: Vec<u16> = (0..25)

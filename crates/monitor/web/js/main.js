@@ -3,6 +3,7 @@
  *
  * Which screens there are stands in views/index.js. Nothing is drawn here.
  */
+import { Alarms } from './core/alarms.js';
 import { Announcer } from './core/announce.js';
 import { h, replace } from './core/dom.js';
 import { plural } from './core/fmt.js';
@@ -23,7 +24,24 @@ applyTheme();
 const everything = { structure: true, rows: new Set(), rules: true, log: true, sample: true, tick: true };
 const store = new Store({ interval: () => 1000 / prefs.redraw });
 const announcer = new Announcer(document.getElementById('polite'), document.getElementById('urgent'));
-const shell = new Shell({ store, views: VIEWS, actions: { retry: () => link.retry(), freeze: toggleFreeze, filter } });
+const alarms = new Alarms(document.baseURI);
+const shell = new Shell({ store, views: VIEWS, actions: { retry: () => link.retry(), freeze: toggleFreeze, filter, past: () => onTravel((travel) => travel.toggle()) } });
+
+/** What goes to the past is loaded when somebody goes there. @type {Promise<import('./core/travel.js').Travel> | null} */
+let travelling = null;
+function onTravel(act) {
+  travelling ??= import('./core/travel.js').then(({ Travel }) => new Travel({ store, router, alarms, place: shell.banners.el, onChange: onTime }));
+  travelling.then(act, () => {
+    // Nothing came of it: the next try loads it again, and until then the page is live.
+    travelling = null;
+    store.resume();
+  });
+}
+
+function onTime() {
+  shell.update(store.world);
+  shell.setFiring(store.past ? null : alarms.firing);
+}
 
 /** The screen that is shown. */
 let screen = { view: null, own: null };
@@ -32,14 +50,17 @@ const router = new Router((route, fresh) => {
   const view = route.path[0] === '' ? VIEWS[0] : viewOf(route);
   if (fresh || !screen.own) enter(view, route);
   screen.own.route(route);
-  if (fresh && store.world.table) screen.own.update(everything, store.world);
+  if (fresh && shown()) screen.own.update(everything, store.world);
+  const at = route.params.get('at');
+  if (at !== null && !store.live.table && !store.past) store.held = true;
+  if (at !== null || travelling) onTravel((travel) => travel.follow(at));
   shell.search.value = view?.filters ? (route.params.get('q') ?? '') : '';
 });
 
 /** Leaves the old screen and shows another. */
 function enter(view, route) {
   screen.own?.close?.();
-  screen = { view, own: view ? view.create({ store, router, views: VIEWS }) : notFound() };
+  screen = { view, own: view ? view.create({ store, router, alarms, views: VIEWS }) : notFound() };
   put();
   shell.enter(view, view?.name?.(route) ?? view?.title ?? 'Not found');
   scrollTo(0, 0);
@@ -47,9 +68,12 @@ function enter(view, route) {
   if (document.activeElement === document.body && store.world.table) document.getElementById('main').focus({ preventScroll: true });
 }
 
+/** Whether there is something to show. */
+const shown = () => Boolean(store.world.table) && !store.held;
+
 /** Nothing of a screen is shown before there is data: until then the page says that it loads. */
 function put() {
-  if (store.world.table) replace(document.getElementById('screen'), screen.own.el);
+  if (shown()) replace(document.getElementById('screen'), screen.own.el);
 }
 
 function notFound() {
@@ -65,9 +89,12 @@ const link = new Link(store, onLink, (version) => {
 });
 
 let wasLost = false;
+let wasLive = false;
 function onLink(state) {
   shell.setLink(state);
   if (state.state === 'lost' && !wasLost) announcer.alert('Connection to the monitor lost. The data shown is old.');
+  if (state.state === 'live' && !wasLive) alarms.start();
+  wasLive = state.state === 'live';
   if (state.state === 'live' && wasLost) announcer.alert('Connected again.');
   wasLost = state.state === 'lost';
 }
@@ -77,12 +104,24 @@ store.subscribe((changes, world) => {
   if (!screen.own.el.isConnected) put();
   shell.update(world);
   screen.own.update(changes, world);
+  if (store.past) return;
+  if (changes.log) alarms.heed(world.log);
   const now = world.table?.counts[DOWN] ?? 0;
   if (now > down) announcer.say(`${plural(now, 'replica')} down`);
   down = now;
 });
 
+let firing = 0;
+alarms.subscribe(() => {
+  if (store.past) return;
+  shell.setFiring(alarms.firing);
+  if (alarms.firing > firing) announcer.say(`${plural(alarms.firing, 'alert')} firing`);
+  firing = alarms.firing ?? 0;
+});
+
+/** In the past the same button leads back to now. */
 function toggleFreeze() {
+  if (store.past) return onTravel((travel) => travel.leave());
   if (store.frozen) store.resume();
   else store.freeze();
   shell.update(store.world);
@@ -109,6 +148,9 @@ listenKeys({
     f: toggleFreeze,
     j: () => screen.own.list && step(screen.own.list, 1),
     k: () => screen.own.list && step(screen.own.list, -1),
+    h: () => onTravel((travel) => travel.toggle()),
+    ',': () => onTravel((travel) => travel.step(-1)),
+    '.': () => onTravel((travel) => travel.step(1)),
     '?': () => openHelp(VIEWS),
   },
   go: Object.fromEntries(VIEWS.filter((view) => view.key).map((view) => [view.key, () => router.go(href([view.path]))])),
@@ -129,7 +171,7 @@ function step(list, by) {
 onPref((name) => {
   if (name === 'theme') applyTheme();
   shell.update(store.world);
-  if (store.world.table) screen.own.update(everything, store.world);
+  if (shown()) screen.own.update(everything, store.world);
 });
 
 document.addEventListener('visibilitychange', () => store.setHidden(document.hidden));
@@ -137,7 +179,7 @@ store.setHidden(document.hidden);
 setInterval(() => {
   store.tick();
   // Frozen and lost pages get no redraw, but their counters go on.
-  if (store.frozen || shell.link.state !== 'live') shell.update(store.world);
+  if (store.frozen || store.held || shell.link.state !== 'live') shell.update(store.world);
 }, TICK);
 
 router.start();

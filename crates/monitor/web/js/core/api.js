@@ -2,7 +2,7 @@
  * Reads from the server. Runs in the page and in the worker.
  *
  * Paths are relative to the page, never absolute, so a reverse proxy may put the monitor anywhere.
- * There are no writes: this monitor cannot change anything yet.
+ * What changes something is in command.js.
  */
 
 /** The server wants a token: nothing to retry, the reader has to act. */
@@ -20,6 +20,12 @@ export const snapshotText = (base) => get(base, 'api/snapshot');
 
 /** The last events, oldest first. */
 export const recentEvents = async (base) => JSON.parse(await get(base, 'api/events'));
+
+/** Who we are to this monitor, and what it offers. */
+export const myself = async (base) => JSON.parse(await get(base, 'api/me'));
+
+/** Every alert, silence, channel and condition. */
+export const alertsNow = async (base) => JSON.parse(await get(base, 'api/alerts'));
 
 /** One replica with its evidence, or null when it is gone. */
 export async function replicaInfo(base, project, name) {

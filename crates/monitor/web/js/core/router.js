@@ -51,6 +51,13 @@ export function href(path, params) {
   return `#/${path.map(encode).join('/')}${query ? `?${query}` : ''}`;
 }
 
+/** An address that keeps to the second `at`, unless it names one itself. */
+export function keepTo(address, at) {
+  const { path, params } = parse(address);
+  if (at && !params.has('at')) params.set('at', at);
+  return href(path, params);
+}
+
 export class Router {
   /** @param {(route: Route, fresh: boolean) => void} onRoute `fresh` is false when only parameters changed */
   constructor(onRoute) {
@@ -69,9 +76,15 @@ export class Router {
     this.onRoute(this.route, before !== href(this.route.path));
   }
 
-  /** Goes to another address, with a history entry. */
+  /** The second that the address names, if any. */
+  get at() {
+    return this.route.params.get('at');
+  }
+
+  /** Goes to another address, with a history entry; in the past it stays at that second. */
   go(address) {
-    if (location.hash !== address) location.hash = address;
+    const to = keepTo(address, this.at);
+    if (location.hash !== to) location.hash = to;
   }
 
   /**

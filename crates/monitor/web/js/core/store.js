@@ -3,8 +3,8 @@
  *
  * Messages change `live` at once; screens read `world` and are told about changes at most every
  * 250 ms. Both are the same object until the reader freezes the page: then `world` becomes a copy
- * that stands still while `live` goes on, so nothing is lost and nothing moves. A hidden tab is not
- * told at all. The store opens no connection and touches no DOM.
+ * that stands still while `live` goes on, so nothing is lost and nothing moves. A world of the past
+ * stands in the same place. A hidden tab is not told at all. The store opens no connection and touches no DOM.
  */
 import { Log } from './log.js';
 import { Table } from './table.js';
@@ -29,6 +29,11 @@ import { Table } from './table.js';
  * @property {boolean} tick a second passed: ages grew
  */
 
+/** What a snapshot says, as part of a world. @param {any} snapshot */
+export function worldOf({ projects, rules, ...meta }) {
+  return { table: new Table({ projects }), rules: rules ?? [], meta };
+}
+
 /** Between two looks at the clock, ms. */
 export const TICK = 1000;
 
@@ -49,6 +54,10 @@ export class Store {
     this.live = { table: null, rules: [], meta: null, log: new Log(), time: 0 };
     this.world = this.live;
     this.frozenAt = 0;
+    /** Whether `world` is one of the past. */
+    this.past = false;
+    /** Whether nothing may be shown yet: the address names a second of the past, which is on its way. */
+    this.held = false;
     /** Row changes and events that wait behind the frozen screen. */
     this.waiting = 0;
     this.hidden = false;
@@ -76,10 +85,9 @@ export class Store {
 
   /** @param {any} snapshot */
   load(snapshot) {
-    const table = new Table(snapshot);
-    if (this.live.table) table.inherit(this.live.table);
-    const { projects, rules, ...meta } = snapshot;
-    Object.assign(this.live, { table, rules: rules ?? [], meta });
+    const world = worldOf(snapshot);
+    if (this.live.table) world.table.inherit(this.live.table);
+    Object.assign(this.live, world);
     this.#time(snapshot.ts);
     this.#mark({ structure: true, rules: true });
     this.#count(1);
@@ -151,18 +159,30 @@ export class Store {
     if (this.frozen || !this.live.table) return;
     this.flush();
     const { table, rules, log } = this.live;
-    this.world = { ...this.live, table: table.clone(), rules: rules.slice(), log: log.clone() };
-    this.frozenAt = this.serverNow();
-    this.waiting = 0;
+    this.#hold({ ...this.live, table: table.clone(), rules: rules.slice(), log: log.clone() }, this.serverNow());
     // Nothing changed, but from here on rows are drawn from the copy, and all ages as of now.
     this.#tell({ ...nothing(), tick: true });
   }
 
-  resume() {
-    if (!this.frozen) return;
-    this.world = this.live;
-    this.frozenAt = 0;
+  /** Shows a world of the past in place of the live one, which goes on behind it. @param {World} world */
+  visit(world) {
+    this.past = true;
+    this.#hold(world, world.time);
+    this.#tell({ ...nothing(), structure: true, rules: true, log: true, sample: true, tick: true });
+  }
+
+  #hold(world, at) {
+    this.world = world;
+    this.frozenAt = at;
     this.waiting = 0;
+    this.held = false;
+  }
+
+  /** Back to what is live. */
+  resume() {
+    if (!this.frozen && !this.held) return;
+    this.#hold(this.live, 0);
+    this.past = false;
     this.#mark({ structure: true, rules: true, log: true, sample: true });
   }
 
@@ -175,7 +195,7 @@ export class Store {
   flush() {
     clearTimeout(this.timer);
     this.timer = null;
-    if (this.frozen || this.hidden) return;
+    if (this.frozen || this.held || this.hidden) return;
     const { changes } = this;
     this.changes = nothing();
     this.#tell(changes);
@@ -205,7 +225,7 @@ export class Store {
   }
 
   #schedule() {
-    if (this.timer !== null || this.frozen || this.hidden) return;
+    if (this.timer !== null || this.frozen || this.held || this.hidden) return;
     const wait = Math.max(0, this.last + this.interval() - performance.now());
     this.timer = setTimeout(() => this.flush(), wait);
   }

@@ -31,8 +31,8 @@ export class Banners {
   }
 
   /** @param {import('../core/stream.js').LinkState} link @param {import('../core/store.js').World} world */
-  update(link, world, now, serverNow) {
-    this.#lost(link, world, now);
+  update(link, world, now, serverNow, past = false) {
+    this.#lost(link, world, now, past);
     const { meta } = world;
     if (!meta) return;
     this.#stalled(meta.source, serverNow);
@@ -45,12 +45,12 @@ export class Banners {
     setText(this.unmeasured.text, 'Unknown here means “not measured”, not “in trouble”.');
   }
 
-  #lost(link, world, now) {
+  #lost(link, world, now, past) {
     const lost = link.state === 'lost';
     show(this.lost.el, lost);
     if (!lost) return;
     setText(this.lost.title, `Connection to the monitor lost ${rough(now - link.since)} ago.`);
-    const asOf = world.time ? `Everything below is as of ${clock(world.time, utc())} and may be wrong.` : 'No data has arrived yet.';
+    const asOf = past ? 'What is below was kept, and is as it was.' : world.time ? `Everything below is as of ${clock(world.time, utc())} and may be wrong.` : 'No data has arrived yet.';
     const next = link.retryAt > now ? `Retrying in ${rough(link.retryAt - now)}` : 'Retrying now';
     setText(this.lost.text, `${asOf} ${next} (attempt ${link.attempt}).`);
   }

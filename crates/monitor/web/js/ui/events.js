@@ -83,6 +83,8 @@ const DESCRIBE = new Map(Object.entries({
     return { ...look, text: [ruleLink(event.rule), ` ${syncWords(event.stats)}`, error ? ` · ${freeText(error)}` : ''] };
   },
   error: (event) => ({ ...kind('st-down', 'down', 'Error', 'error'), text: [freeText(String(event.message)), event.context ? ` [${freeText(String(event.context))}]` : ''] }),
+  'alert.firing': (event) => ({ ...(event.severity === 'critical' ? kind('st-down', 'down', 'Firing', 'error') : kind('st-lag', 'lag', 'Firing')), text: [h('a', { href: href(['alerts']) }, String(event.condition)), ` ${freeText(String(event.message))}`] }),
+  'alert.resolved': (event) => ({ ...kind('st-up', 'up', 'Resolved'), text: [String(event.condition), ` ${freeText(String(event.message))}`] }),
   'problem.cleared': (event) => ({ ...kind('st-up', 'up', 'Cleared'), text: [freeText(String(event.message))] }),
   audit: (event) => ({ ...kind('st-conn', 'info', 'Audit'), text: [freeText(`${event.who ?? 'somebody'}: ${event.action ?? ''} ${rest(event, ['who', 'action'])}`)] }),
 }));
@@ -108,6 +110,7 @@ export function describe(event) {
 export function severity(event) {
   if (event.type === 'error' || (event.type === 'replica.state' && event.state === 'down')) return 'error';
   if (event.type === 'replica.link' && (event.state === 'broken' || event.state === 'diverged')) return 'error';
+  if (event.type === 'alert.firing' && event.severity === 'critical') return 'error';
   if (event.type === 'replica.drift' && event.drift?.length) return 'error';
   if (event.type === 'rule.sync.done') return syncFailed(event.stats) ? 'error' : 'note';
   return event.type === 'rule.sync.start' ? 'note' : 'change';

@@ -11,6 +11,8 @@ export function keyList(views) {
     [['/'], 'Filter'],
     [['f'], 'Freeze or resume; nothing is lost'],
     ...go.map((view) => [['g', view.key], view.title]),
+    [['h'], 'Go to a second of the past'],
+    [[',', '.'], 'One look of the monitor earlier, later'],
     [['j', 'k'], 'Next, previous row'],
     [['Enter'], 'Open the row'],
     [['Esc'], 'Clear the filter, close'],

@@ -73,7 +73,8 @@ class ReplicaDetail {
     if (changes.structure || changes.rows.has(i) || changes.tick) this.#figures(table, i, now, meta);
     if (changes.structure || changes.sample || other) this.#drawChart(table, i, meta);
     if (changes.structure || changes.log) this.events.update(log, changes.structure);
-    this.#ask(meta, changes.structure);
+    if (this.store.past) this.#then(table, i, now);
+    else this.#ask(meta, changes.structure);
   }
 
   /** The evidence changes with every look and is told to nobody who does not ask. */
@@ -88,6 +89,12 @@ class ReplicaDetail {
     if (info && !this.closed && project === this.project && name === this.name && !this.store.frozen) this.observed.update(info, this.store.serverNow());
   }
 
+  /** What its server said then, as far as that is kept. */
+  #then(table, i, now) {
+    const observed = table.observed.get(i);
+    this.observed.update(observed ? { lastPing: table.seen[i], observed: { ...observed, evidence: [] } } : null, now);
+  }
+
   close() {
     this.closed = true;
   }
@@ -99,6 +106,7 @@ class ReplicaDetail {
     setText(this.why, why(table, i, now));
     show(this.why, this.why.textContent !== '');
     const note = text.startsWith('—') ? freeText(table.reason.get(i) ?? '') : lagNote(lag).replace(/^[ ,·]+/, '') || `limit ${setting(lag.tolerance)}`;
+    setText(this.tiles.lag.el.firstChild, this.store.past ? 'Lag then' : 'Lag now');
     this.tiles.lag.set(text, note);
     const used = table.used[i];
     const max = table.poolMax[i];
@@ -116,10 +124,11 @@ class ReplicaDetail {
   #drawChart(table, i, meta) {
     const measures = meta.capabilities?.measuresLag !== false;
     const applies = table.verdict[i] !== VERDICT.not_applicable;
-    show(this.chart.el, measures && applies);
-    show(this.noChart, !(measures && applies));
-    setText(this.noChart, applies ? 'Not connected, so there is nothing to draw: start with --live to ask the databases.' : 'A master is the source of its project: there is no lag to draw.');
-    if (measures && applies) this.chart.update(table, i, sampleEvery(meta));
+    const drawn = measures && applies && !this.store.past;
+    show(this.chart.el, drawn);
+    show(this.noChart, !drawn);
+    setText(this.noChart, this.store.past ? 'This chart draws what came in since the page was opened: nothing of it belongs to the past.' : applies ? 'Not connected, so there is nothing to draw: start with --live to ask the databases.' : 'A master is the source of its project: there is no lag to draw.');
+    if (drawn) this.chart.update(table, i, sampleEvery(meta));
   }
 
   #facts(table, i, now) {

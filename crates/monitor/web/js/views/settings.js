@@ -61,4 +61,5 @@ function check(label, name) {
   return { input, el: h('label', { class: 'field' }, input, ` ${label}`) };
 }
 
-export default { path: 'settings', args: 0, title: 'Settings', icon: 'gear', key: 's', place: 'more', filters: false, create: (context) => new Settings(context) };
+/** @param {import('./index.js').Context} context */
+export const create = (context) => new Settings(context);

@@ -116,4 +116,5 @@ function worstProject(table) {
   return 0;
 }
 
-export default { path: 'topology', args: 0, title: 'Topology', icon: 'topo', key: 't', place: 'more', filters: false, create: (context) => new Topology(context) };
+/** @param {import('./index.js').Context} context */
+export const create = (context) => new Topology(context);
