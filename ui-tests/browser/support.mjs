@@ -5,7 +5,7 @@
  * The programs are the release build, else the debug build, or what RM_BIN and RM_FLEET name. Ports
  * are whatever the system gives. Nothing here sleeps: every wait has a condition and a deadline.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -82,6 +82,9 @@ export const fleet = (options = {}) => start(program('RM_FLEET', 'examples/fleet
 
 /** The monitor itself, on a tree file. */
 export const monitor = (tree, options = {}) => start(program('RM_BIN', 'replica-monitor'), flags({ tree, port: 0, poll: 500, ...options }));
+
+/** Runs a command of the monitor to its end. */
+export const command = (...args) => execFileSync(program('RM_BIN', 'replica-monitor'), args, { encoding: 'utf8' });
 
 /** A folder of its own, gone in the end. */
 export function folder() {
@@ -178,6 +181,7 @@ export const SCREENS = {
   'activity, filter too narrow': '#/activity?q=no-such-thing',
   topology: '#/topology',
   'topology as a tree': '#/topology?view=tree',
+  history: '#/history',
   alerts: '#/alerts',
   'alerts, filter too narrow': '#/alerts?q=no-such-thing',
   settings: '#/settings',

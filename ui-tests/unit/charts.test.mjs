@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { layout, ranks } from '../../crates/monitor/web/js/ui/graph.js';
+import { BLANK } from '../../crates/monitor/web/js/core/table.js';
 import { sentence } from '../../crates/monitor/web/js/ui/lag-chart.js';
 import { sparkPath } from '../../crates/monitor/web/js/ui/spark.js';
 
@@ -19,7 +20,7 @@ test('an unknown point is a gap: neither a zero nor bridged', () => {
 });
 
 test('nobody looked before the page was opened: blank, not a gap', () => {
-  const { line, gaps } = sparkPath([NaN, NaN, 5, 6], { ...box, blank: 2 });
+  const { line, gaps } = sparkPath([BLANK, BLANK, 5, 6], box);
   assert.equal(gaps, '');
   assert.match(line, /^M60 /);
 });
@@ -36,8 +37,8 @@ test('a lone point can be seen', () => {
 });
 
 test('a chart in words counts unknown apart', () => {
-  assert.equal(sentence([NaN, 10, NaN, 6000], 1, 5000), 'Lag: now 6.00 s, between 10 ms and 6.00 s; 1 of 2 points over the 5 s limit, 1 unknown.');
-  assert.match(sentence([NaN, NaN], 0, 5000), /no known value/);
+  assert.equal(sentence([BLANK, 10, NaN, 6000], 5000), 'Lag: now 6.00 s, between 10 ms and 6.00 s; 1 of 2 points over the 5 s limit, 1 unknown.');
+  assert.match(sentence([BLANK, NaN], 5000), /no known value/);
 });
 
 test('a project stands right of its sources, and circles end', () => {

@@ -29,7 +29,7 @@ const first = [...new Set([...loads('js/main.js'), ...loads('js/core/hub.js')])]
 /** As written, with comments: there is no build step that could strip them. A ratchet, to be raised knowingly. */
 const LIMITS = [
   ['scripts of the first load', first, 80_000],
-  ['all scripts', ending('.js'), 110_000],
+  ['all scripts', ending('.js'), 115_000],
   ['style', ending('.css'), 10_000],
   ['document', ending('.html'), 4000],
 ];

@@ -93,12 +93,27 @@ let wasLive = false;
 function onLink(state) {
   shell.setLink(state);
   if (state.state === 'lost' && !wasLost) announcer.alert('Connection to the monitor lost. The data shown is old.');
-  if (state.state === 'live' && !wasLive) alarms.start();
+  if (state.state === 'live' && !wasLive) alarms.start().then(remember);
   wasLive = state.state === 'live';
   if (state.state === 'live' && wasLost) announcer.alert('Connected again.');
   wasLost = state.state === 'lost';
 }
 
+/** Sparklines begin with what is kept of the time before this page was opened. Once: from then on the page sees for itself. */
+async function remember() {
+  const { table, meta } = store.live;
+  if (remembered || !alarms.me?.history || !table) return;
+  remembered = true;
+  try {
+    const { backfill } = await import('./core/backfill.js');
+    await backfill(table, meta, store.now() + store.skew);
+  } catch {
+    // An extra: without it the lines begin now.
+  }
+  store.filled();
+}
+
+let remembered = false;
 let down = 0;
 store.subscribe((changes, world) => {
   if (!screen.own.el.isConnected) put();

@@ -151,6 +151,11 @@ export class Store {
     this.#mark({ tick: true });
   }
 
+  /** Sparklines got points of before. */
+  filled() {
+    this.#mark({ sample: true });
+  }
+
   get frozen() {
     return this.frozenAt > 0;
   }

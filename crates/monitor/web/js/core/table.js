@@ -9,6 +9,8 @@ import { DEFAULT_TOLERANCE, STATES, VERDICT, WIRE, displayState } from './states
 
 /** Points kept for the sparkline of each replica. */
 export const HISTORY = 30;
+/** A point of which nobody knows anything, not even that it was unknown: nobody looked. No lag is below 0. */
+export const BLANK = -1;
 
 /** @typedef {{ name: string, routing: string | null, first: number, count: number }} ProjectSpan */
 
@@ -40,10 +42,8 @@ export class Table {
     /** What servers say of themselves, without figures that change with every look. @type {Map<number, any>} */
     this.observed = new Map();
     /** Oldest to newest around `head`; one column of all lags per sample. */
-    this.history = new Float32Array(total * HISTORY).fill(NaN);
+    this.history = new Float32Array(total * HISTORY).fill(BLANK);
     this.head = 0;
-    /** How many of the points were taken while this page was open. */
-    this.samples = 0;
     this.counts = new Uint32Array(STATES.length);
     this.#read(snapshot.projects);
     this.projectCounts = new Uint32Array(this.projects.length * STATES.length);
@@ -151,7 +151,14 @@ export class Table {
     if (known) this.history.set(this.lag, from);
     else this.history.fill(NaN, from, from + this.size);
     this.head = (this.head + 1) % HISTORY;
-    this.samples = Math.min(HISTORY, this.samples + 1);
+  }
+
+  /** Fills the points that are blank with what was so before. @param {(age: number) => number | undefined} at `age` in points: 0 is the newest */
+  fill(i, at) {
+    for (let age = 0; age < HISTORY; age++) {
+      const place = ((this.head - 1 - age + 2 * HISTORY) % HISTORY) * this.size + i;
+      if (this.history[place] === BLANK) this.history[place] = at(age) ?? BLANK;
+    }
   }
 
   /** The last points of a row, oldest first, into `out`. */
@@ -163,7 +170,6 @@ export class Table {
   /** Takes over the sparklines of the replicas that were already there. */
   inherit(old) {
     this.head = old.head;
-    this.samples = old.samples;
     for (let i = 0; i < this.size; i++) {
       const j = old.find(this.projects[this.project[i]].name, this.name[i]);
       if (j < 0) continue;

@@ -4,6 +4,7 @@
  * The second stands in the address (`?at=`, milliseconds since 1970), so a link to it can be handed on, and links
  * inside the page stay at it. What is not kept is said, and the page stays where it is. It asks for no figure of now.
  */
+import { backfill } from './backfill.js';
 import { refusal } from './command.js';
 import { Log } from './log.js';
 import { keepTo, parse } from './router.js';
@@ -16,7 +17,7 @@ const EVENTS = 200;
 /** How everything stood, as the store holds it. @param {any} snapshot `api/at` @param {any[]} events oldest first */
 export function pastWorld(snapshot, events) {
   const world = { ...worldOf(snapshot), log: new Log(), time: snapshot.at };
-  // One point: what was before it, nobody asked for.
+  // Of what was before it, the history tells.
   world.table.sample(true);
   world.log.add(events);
   return world;
@@ -107,8 +108,11 @@ export class Travel {
   #arrived(snapshot, events) {
     this.busy = false;
     this.problem = '';
-    this.store.visit(pastWorld(snapshot, events));
+    const world = pastWorld(snapshot, events);
+    this.store.visit(world);
     this.onChange();
+    // Lines of the time before it are an extra: without them there is a point.
+    backfill(world.table, world.meta, world.time).then(() => this.store.world === world && this.store.visit(world), () => {});
     this.#draw();
   }
 

@@ -1,11 +1,11 @@
 /**
  * The last lags of one replica as a chart, with the same figures as a table.
  *
- * It draws what this page has seen itself: the monitor keeps no history. Gaps stay gaps.
+ * It draws what the sparkline draws: the last points, one for each look. Gaps stay gaps.
  */
 import { h, replace, s, setAttr, setText } from '../core/dom.js';
 import { duration, setting } from '../core/fmt.js';
-import { HISTORY } from '../core/table.js';
+import { BLANK, HISTORY } from '../core/table.js';
 import { sparkPath } from './spark.js';
 
 const BOX = { left: 62, right: 12, top: 8, width: 640, height: 170 };
@@ -35,9 +35,8 @@ export class LagChart {
   update(table, i, period) {
     this.last = [table, i, period];
     const points = table.points(i);
-    const blank = HISTORY - table.samples;
     const limit = table.tolerance[i];
-    const shape = sparkPath(points, { width: BOX.width, height: BOX.height, limit, blank });
+    const shape = sparkPath(points, { width: BOX.width, height: BOX.height, limit });
     setAttr(this.line, 'd', shape.line || null);
     setAttr(this.gap, 'd', shape.gaps || null);
     setAttr(this.limit, 'y1', shape.limitY);
@@ -46,13 +45,14 @@ export class LagChart {
     setText(this.limitText, `limit ${setting(limit)}`);
     for (const { share, text } of this.ticks) setText(text, share ? duration(shape.top * share) : '0');
     setText(this.from, `${setting((HISTORY - 1) * period)} ago`);
-    setAttr(this.svg, 'aria-label', sentence(points, blank, limit));
-    if (this.table.open) this.#rows(points, blank, period);
+    setAttr(this.svg, 'aria-label', sentence(points, limit));
+    if (this.table.open) this.#rows(points, period);
   }
 
-  #rows(points, blank, period) {
+  #rows(points, period) {
     const rows = [];
-    for (let k = HISTORY - 1; k >= blank; k--) {
+    for (let k = HISTORY - 1; k >= 0; k--) {
+      if (points[k] === BLANK) continue;
       rows.push(h('li', null, `${setting((HISTORY - 1 - k) * period).padStart(8)} ago   ${Number.isNaN(points[k]) ? 'unknown' : duration(points[k])}`));
     }
     replace(this.rows, rows);
@@ -60,10 +60,10 @@ export class LagChart {
 }
 
 /** The chart in one sentence, for who cannot see it. */
-export function sentence(points, blank, limit) {
-  const seen = Array.from(points).slice(blank);
+export function sentence(points, limit) {
+  const seen = Array.from(points).filter((lag) => lag !== BLANK);
   const known = seen.filter((lag) => !Number.isNaN(lag));
-  if (known.length === 0) return 'Lag: no known value since this page was opened.';
+  if (known.length === 0) return 'Lag: no known value in this time.';
   const over = known.filter((lag) => lag > limit).length;
   const gaps = seen.length - known.length;
   return `Lag: now ${Number.isNaN(seen.at(-1)) ? 'unknown' : duration(seen.at(-1))}, between ${duration(Math.min(...known))} and ${duration(Math.max(...known))}; ${over} of ${known.length} points over the ${setting(limit)} limit, ${gaps} unknown.`;

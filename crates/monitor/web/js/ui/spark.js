@@ -1,42 +1,44 @@
 /**
  * The little line of the last lags, and the maths of it.
  *
- * An unknown point is a gap, never a zero and never bridged: gaps are hatched. Points from before
- * the page was opened are left blank, because nobody looked. Decorative: the number stands beside it.
+ * An unknown point is a gap, never a zero and never bridged: gaps are hatched. Where nobody looked it is
+ * left blank. Decorative: the number stands beside it.
  */
 import { s, setAttr } from '../core/dom.js';
-import { HISTORY } from '../core/table.js';
+import { BLANK, HISTORY } from '../core/table.js';
 
 const round = (n) => Math.round(n * 10) / 10;
 
 /**
  * @param {ArrayLike<number>} points oldest first, NaN is unknown
- * @param {{ width: number, height: number, limit: number, blank?: number }} box `blank`: leading points nobody looked at
+ * @param {{ width: number, height: number, limit: number }} box
  * @returns {{ line: string, gaps: string, limitY: number, last: [number, number] | null, top: number }}
  */
-export function sparkPath(points, { width, height, limit, blank = 0 }) {
+export function sparkPath(points, { width, height, limit }) {
   const step = width / (points.length - 1);
   let most = limit;
-  for (let k = blank; k < points.length; k++) if (points[k] > most) most = points[k];
+  for (let k = 0; k < points.length; k++) if (points[k] > most) most = points[k];
   const top = most * 1.15 || 1;
   const y = (value) => round(height - 2 - (value / top) * (height - 4));
   let line = '';
   let gaps = '';
-  for (let k = blank; k < points.length; k++) {
+  const has = (k) => points[k] >= 0;
+  for (let k = 0; k < points.length; k++) {
+    if (points[k] === BLANK) continue;
     const x = round(k * step);
     if (Number.isNaN(points[k])) {
       const from = Math.max(0, x - step / 2);
       const to = Math.min(width, x + step / 2);
       gaps += `M${round(from)} 1H${round(to)}V${height - 1}H${round(from)}z`;
     } else {
-      const joined = k > blank && !Number.isNaN(points[k - 1]);
-      const alone = !joined && Number.isNaN(points[k + 1] ?? NaN);
+      const joined = has(k - 1);
+      const alone = !joined && !has(k + 1);
       // A lone point between gaps needs some length to be seen.
       line += `${joined ? 'L' : 'M'}${x} ${y(points[k])}${alone ? 'h1' : ''}`;
     }
   }
   const end = points[points.length - 1];
-  return { line, gaps, limitY: y(limit), last: Number.isNaN(end) ? null : [width, y(end)], top };
+  return { line, gaps, limitY: y(limit), last: end >= 0 ? [width, y(end)] : null, top };
 }
 
 const WIDTH = 112;
@@ -58,7 +60,6 @@ export function spark() {
         width: WIDTH,
         height: HEIGHT,
         limit: table.tolerance[i],
-        blank: HISTORY - table.samples,
       });
       setAttr(gap, 'd', shape.gaps || null);
       setAttr(line, 'd', shape.line || null);

@@ -26,9 +26,10 @@ import rules from './rules.js';
 
 const topology = onDemand({ path: 'topology', args: 0, title: 'Topology', icon: 'topo', key: 't', place: 'more', filters: false }, () => import('./topology.js'));
 const alerts = onDemand({ path: 'alerts', args: 0, title: 'Alerts', icon: 'bell', key: 'l', place: 'more', filters: true }, () => import('./alerts.js'));
+const history = onDemand({ path: 'history', args: 0, title: 'History', icon: 'hist', key: 'h', place: 'more', filters: false }, () => import('./history.js'));
 const settings = onDemand({ path: 'settings', args: 0, title: 'Settings', icon: 'gear', key: 's', place: 'more', filters: false }, () => import('./settings.js'));
 
-export const VIEWS = [overview, replicas, replica, rules, rule, activity, topology, alerts, settings];
+export const VIEWS = [overview, replicas, replica, rules, rule, activity, topology, history, alerts, settings];
 
 /** The screen of an address, or undefined. @param {import('../core/router.js').Route} route */
 export function viewOf({ path }) {

@@ -13,21 +13,33 @@ import { why } from '../ui/attention.js';
 import { EventList, missing, trail } from '../ui/detail.js';
 import { LagChart } from '../ui/lag-chart.js';
 import { Observed } from '../ui/observed.js';
-import { card, facts, lagNote, stateBadge, tile } from '../ui/parts.js';
+import { card, facts, lagNote, segmented, stateBadge, tile } from '../ui/parts.js';
 import { lagFacts } from '../ui/replica-row.js';
 
 const VERDICT_WORDS = ['measured', 'at least this much', 'at most this much', 'unknown', 'a master is the source: it has no lag'];
 
+/** What the chart can show: what comes in now, or a range of what is kept. */
+const CHARTS = [['', 'live'], ['1h', '1 h'], ['24h', '24 h'], ['7d', '7 d']];
+
 class ReplicaDetail {
   /** @param {import('./index.js').Context} context */
-  constructor({ store }) {
-    this.store = store;
+  constructor({ store, router }) {
+    Object.assign(this, { store, router });
     this.el = h('div', { class: 'stack' });
   }
 
-  route({ path }) {
-    [, this.project, this.name] = path;
-    this.#build();
+  route({ path, params }) {
+    const [, project, name] = path;
+    this.range = CHARTS.some(([id]) => id === params.get('range')) ? (params.get('range') ?? '') : '';
+    // Another range is the same screen, and the reader's place in it stays.
+    if (project !== this.project || name !== this.name) {
+      [this.project, this.name] = [project, name];
+      this.#build();
+    }
+    this.ranges.set(this.range);
+    this.kept?.close();
+    this.kept = null;
+    this.table = null;
   }
 
   #build() {
@@ -40,6 +52,8 @@ class ReplicaDetail {
     this.tiles = { lag: tile(null, 'mid', 'Lag now'), pool: tile(null, 'mid', 'Pool'), seen: tile(null, 'mid', 'Seen'), role: tile(null, 'mid', 'Role') };
     this.chart = new LagChart();
     this.noChart = h('p', { class: 'body mid' });
+    this.keptChart = h('div');
+    this.ranges = segmented('Range of the chart', CHARTS, (range) => this.router.set({ range: range || null }));
     this.facts = h('div', { class: 'body' });
     this.observed = new Observed();
     this.asked = -Infinity;
@@ -49,7 +63,7 @@ class ReplicaDetail {
       h('div', { class: 'head' }, h('h1', { class: 'row name' }, h('span', null, replicaName(name) || '(no name)'), this.badge.el)),
       this.why,
       h('div', { class: 'tiles' }, Object.values(this.tiles).map((own) => own.el)),
-      h('div', { class: 'grid2' }, card('h-lag', 'Lag since this page was opened', h('div', null, this.chart.el, this.noChart)), card('h-facts', 'Facts', this.facts)),
+      h('div', { class: 'grid2' }, card('h-lag', 'Lag', h('div', null, this.chart.el, this.noChart, this.keptChart), this.ranges.el), card('h-facts', 'Facts', this.facts)),
       this.observed.el,
       card('h-events', 'Events of this replica', this.events.el));
     this.gone = missing('No such replica', ['“', h('span', null, replicaName(name)), '” is not declared in project “', h('span', null, projectName(project)), '”. It may have been removed or renamed.'], h('a', { class: 'btn primary', href: href(['replicas']) }, 'All replicas'));
@@ -97,6 +111,7 @@ class ReplicaDetail {
 
   close() {
     this.closed = true;
+    this.kept?.close();
   }
 
   #figures(table, i, now, meta) {
@@ -124,11 +139,28 @@ class ReplicaDetail {
   #drawChart(table, i, meta) {
     const measures = meta.capabilities?.measuresLag !== false;
     const applies = table.verdict[i] !== VERDICT.not_applicable;
-    const drawn = measures && applies && !this.store.past;
-    show(this.chart.el, drawn);
-    show(this.noChart, !drawn);
-    setText(this.noChart, this.store.past ? 'This chart draws what came in since the page was opened: nothing of it belongs to the past.' : applies ? 'Not connected, so there is nothing to draw: start with --live to ask the databases.' : 'A master is the source of its project: there is no lag to draw.');
+    const drawn = measures && applies;
+    // Of the past there is no live chart.
+    const kept = applies && (this.range || (this.store.past && '1h'));
+    show(this.chart.el, drawn && !kept);
+    show(this.keptChart, Boolean(kept));
+    show(this.ranges.el, applies);
+    show(this.noChart, !drawn && !kept);
+    if (kept) return this.#drawKept(table, i, kept);
+    setText(this.noChart, applies ? 'Not connected, so there is nothing to draw: start with --live to ask the databases.' : 'A master is the source of its project: there is no lag to draw.');
     if (drawn) this.chart.update(table, i, sampleEvery(meta));
+  }
+
+  /** What the monitor kept; its file is loaded when somebody wants it. */
+  async #drawKept(table, i, range) {
+    this.loading ??= import('../ui/kept-lag.js');
+    const { KeptLag } = await this.loading.catch(() => ({}));
+    if (this.closed || !KeptLag) return;
+    if (!this.kept) {
+      this.kept = new KeptLag(this.store, { project: this.project, replica: this.name, range, tolerance: table.tolerance[i] });
+      replace(this.keptChart, this.kept.el);
+    }
+    this.kept.update();
   }
 
   #facts(table, i, now) {
