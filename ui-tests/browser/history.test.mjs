@@ -93,7 +93,7 @@ test('a time of which nothing is kept is said, and so is a monitor without a his
   writeFileSync(join(dir, 'tree.json'), JSON.stringify(TREE));
   const bare = await monitor(join(dir, 'tree.json'), { 'state-dir': join(dir, 'state') });
   const none = await open(context, `${bare.url}#/history`);
-  await shows(none, '.empty', 'no history is kept: start with --live, or name a file with --history');
+  await shows(none, '.empty', 'No history is kept');
   await none.close();
 });
 

@@ -36,6 +36,7 @@ class HistoryView {
     this.cards = h('div', { class: 'stack' }, card('h-lags', 'Replication lag', this.chart.el, this.legend), card('h-states', 'State timeline', this.timeline.el, h('span', { class: 'xs dim' }, 'height and colour both tell how bad; hatched is unknown')));
     this.el = h('div', { class: 'stack' }, h('div', { class: 'head' }, h('h1', null, 'History'), this.when, this.ranges.el, this.whole, this.choice.el, this.save), this.cards, this.none);
     this.timer = setInterval(() => this.#due() && this.#read(), AGAIN);
+    this.leave = alarms.subscribe(() => this.shown === undefined && store.world.table && this.#read());
   }
 
   route({ params }) {
@@ -82,6 +83,10 @@ class HistoryView {
 
   async #read() {
     const { table } = this.store.world;
+    const { me } = this.alarms;
+    // Until the monitor said what it offers, nothing is asked that it would refuse.
+    if (!me) return;
+    if (!me.history) return this.#nothing('No history is kept', 'Start the monitor with --live, or name a file with --history.');
     const ticket = ++this.ticket;
     this.chosen ??= this.#rows(table).map((i) => ({ project: table.projects[table.project[i]].name, replica: table.name[i], tolerance: table.tolerance[i] }));
     if (this.chosen.length === 0) return this.#nothing('There is no replica with a lag to draw', 'A master is the source of its project. Choose a project that has slaves.');
@@ -135,6 +140,7 @@ class HistoryView {
 
   close() {
     this.closed = true;
+    this.leave();
     clearInterval(this.timer);
   }
 }
