@@ -116,28 +116,40 @@ impl Samples<'_> {
     /// One sample for each of the words: 1 for the one that holds, 0 for the others.
     pub(super) fn which(&mut self, label: &str, words: &[&str], holds: &str) {
         for word in words {
-            self.labelled(
-                &format!("{label}=\"{word}\""),
-                f64::from(u8::from(*word == holds)),
-            );
+            self.sample(&[label, "=\"", word, "\""], f64::from(u8::from(*word == holds)));
         }
     }
 
     /// A value with more labels.
     pub(super) fn labelled(&mut self, more: &str, value: f64) {
-        self.bytes.extend_from_slice(self.name.as_bytes());
-        let comma = if self.labels.is_empty() || more.is_empty() {
-            ""
-        } else {
-            ","
-        };
-        if !self.labels.is_empty() || !more.is_empty() {
-            for part in ["{", self.labels, comma, more, "}"] {
-                self.bytes.extend_from_slice(part.as_bytes());
-            }
+        match more {
+            "" => self.sample(&[], value),
+            more => self.sample(&[more], value),
         }
-        // Whole numbers without a fraction, as Prometheus itself writes them.
-        let _ = writeln!(self.bytes, " {value}");
+    }
+
+    /// A line of the text: there are hundreds of thousands, so nothing is put together elsewhere.
+    fn sample(&mut self, more: &[&str], value: f64) {
+        let out = &mut *self.bytes;
+        out.extend_from_slice(self.name.as_bytes());
+        if !self.labels.is_empty() || !more.is_empty() {
+            out.push(b'{');
+            out.extend_from_slice(self.labels.as_bytes());
+            if !self.labels.is_empty() && !more.is_empty() {
+                out.push(b',');
+            }
+            more.iter()
+                .for_each(|part| out.extend_from_slice(part.as_bytes()));
+            out.push(b'}');
+        }
+        out.push(b' ');
+        // Most are 0 and 1. Whole numbers have no fraction, as Prometheus itself writes them.
+        match value {
+            0.0 => out.push(b'0'),
+            1.0 => out.push(b'1'),
+            value => drop(write!(out, "{value}")),
+        }
+        out.push(b'\n');
     }
 }
 
