@@ -194,7 +194,10 @@ async fn a_source_that_hangs_is_called_stalled_and_its_last_word_stays() {
 async fn a_source_that_panics_is_asked_again() {
     let asked = AtomicU64::new(0);
     let source = move || {
-        assert!(asked.fetch_add(1, SeqCst) != 1, "on purpose");
+        if asked.fetch_add(1, SeqCst) == 1 {
+            // A panic, but for the trace that is printed: on a busy machine that takes so long that the source counts as silent.
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }
         fleet(7)
     };
     let (monitor, client) = serve(quick(), source).await;
