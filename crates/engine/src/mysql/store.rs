@@ -113,7 +113,7 @@ impl Store for MySqlStore {
         })
     }
 
-    fn stand_still(&mut self) -> Pending<'_, Result<(), Fault>> {
+    fn stand_still<'a>(&'a mut self, _: Option<&'a str>) -> Pending<'a, Result<(), Fault>> {
         let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
         Box::pin(async move { self.client.query_drop(begin).await.map_err(|error| fault(&error)) })
     }
@@ -142,7 +142,7 @@ impl Store for MySqlStore {
 
     fn write<'a>(&'a mut self, batch: &'a Batch) -> Pending<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            batch.check().map_err(StoreError::Data)?;
+            batch.check(f64::is_finite).map_err(StoreError::Data)?;
             let mut transaction = self
                 .client
                 .start_transaction(TxOpts::default())
@@ -152,6 +152,11 @@ impl Store for MySqlStore {
                 move_cursor(&mut transaction, mark, batch.rows()).await?;
             }
             for part in &batch.parts {
+                if part.emptied {
+                    let empty = format!("DELETE FROM {}", quoted(&part.table.name));
+                    let emptied = transaction.query_drop(empty).await;
+                    emptied.map_err(|error| refused(&error))?;
+                }
                 let gone = part
                     .changes
                     .iter()

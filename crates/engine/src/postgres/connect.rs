@@ -135,22 +135,25 @@ where
     })
 }
 
+/// What a refusal of the server's says about it.
+pub(super) fn refusal(code: &SqlState, message: &str) -> Fault {
+    let kind = match code {
+        &SqlState::CANNOT_CONNECT_NOW => FaultKind::Starting,
+        &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN => FaultKind::Closed,
+        &SqlState::TOO_MANY_CONNECTIONS => FaultKind::Saturated,
+        code if code.code().starts_with("28") || code.code().starts_with("3D") => FaultKind::Misconfigured,
+        &SqlState::INSUFFICIENT_PRIVILEGE => FaultKind::Misconfigured,
+        &SqlState::QUERY_CANCELED => FaultKind::TimedOut,
+        _ => FaultKind::Strange,
+    };
+    Fault::new(kind, format!("{message} ({})", code.code()))
+}
+
 /// What an error says about the server.
 pub(super) fn fault(error: &Error) -> Fault {
     if let Some(server) = error.as_db_error() {
-        let kind = match server.code() {
-            &SqlState::CANNOT_CONNECT_NOW => FaultKind::Starting,
-            &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN => FaultKind::Closed,
-            &SqlState::TOO_MANY_CONNECTIONS => FaultKind::Saturated,
-            code if code.code().starts_with("28") || code.code().starts_with("3D") => {
-                FaultKind::Misconfigured
-            }
-            &SqlState::INSUFFICIENT_PRIVILEGE => FaultKind::Misconfigured,
-            &SqlState::QUERY_CANCELED => FaultKind::TimedOut,
-            _ => FaultKind::Strange,
-        };
         // The message of a failed login names the role and the database, never the password.
-        return Fault::new(kind, format!("{} ({})", server.message(), server.code().code()));
+        return refusal(server.code(), server.message());
     }
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

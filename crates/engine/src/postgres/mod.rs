@@ -9,6 +9,8 @@ mod link;
 mod look;
 mod sql;
 mod store;
+mod value;
+mod wal;
 
 use crate::beat::Seen;
 use crate::connection::Connection;

@@ -4,6 +4,7 @@
 //! formats, so that this text does not depend on the settings of the server.
 
 use super::connect::{fault, open as connect};
+use super::value::{kind, plain};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{
     Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Row, Store, StoreError, Table, cursors,
@@ -15,7 +16,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 /// How texts look, whatever the server's settings are.
-const SETUP: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; SET bytea_output = 'hex'";
+pub(super) const SETUP: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; SET bytea_output = 'hex'";
 /// Of every column of the user's own tables: its table, name, type, size, nullability, whether it is generated, and its place in the primary key.
 const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, t.typname::text, format_type(a.atttypid, a.atttypmod), a.atttypmod,
         NOT a.attnotnull, a.attgenerated <> '', coalesce(array_position(i.indkey::int2[], a.attnum), -1)::int4
@@ -37,10 +38,11 @@ pub(super) static ENDS: Ends = Ends {
         Kind::Any => Kind::Text,
         other => other,
     },
-    log: None,
+    log: Some(&super::wal::LOGS),
 };
 
 struct PostgresStore {
+    target: Target,
     client: Client,
     /// Each column's own type, as the server writes it.
     types: HashMap<(String, String), String>,
@@ -53,6 +55,7 @@ async fn open(target: Target) -> Result<Box<dyn Store>, Fault> {
     let client = connect(&target, "replica-monitor rules").await?.client;
     client.batch_execute(SETUP).await.map_err(|error| fault(&error))?;
     Ok(Box::new(PostgresStore {
+        target,
         client,
         types: HashMap::new(),
         still: false,
@@ -109,16 +112,19 @@ impl Store for PostgresStore {
         })
     }
 
-    fn stand_still(&mut self) -> Pending<'_, Result<(), Fault>> {
-        Box::pin(async {
-            if !self.still {
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                self.client
-                    .batch_execute(begin)
-                    .await
-                    .map_err(|error| fault(&error))?;
-                self.still = true;
+    fn stand_still<'a>(&'a mut self, after: Option<&'a str>) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            match (self.still, after) {
+                (true, _) => return Ok(()),
+                // Every slot of this server begins behind what its log has told so far.
+                (false, Some(_)) => super::wal::stand_still(&self.target, &self.client).await?,
+                (false, None) => {
+                    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                    let begun = self.client.batch_execute(begin).await;
+                    begun.map_err(|error| fault(&error))?;
+                }
             }
+            self.still = true;
             Ok(())
         })
     }
@@ -146,7 +152,7 @@ impl Store for PostgresStore {
 
     fn write<'a>(&'a mut self, batch: &'a Batch) -> Pending<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            batch.check().map_err(StoreError::Data)?;
+            batch.check(|_| true).map_err(StoreError::Data)?;
             let statements: Vec<(String, String)> = batch
                 .parts
                 .iter()
@@ -157,6 +163,11 @@ impl Store for PostgresStore {
                 move_cursor(&transaction, mark, batch.rows()).await?;
             }
             for (part, (delete, _)) in batch.parts.iter().zip(&statements) {
+                if part.emptied {
+                    let empty = format!("DELETE FROM {}", quoted(&part.table.name));
+                    let emptied = transaction.batch_execute(&empty).await;
+                    emptied.map_err(|error| refused(&error))?;
+                }
                 let gone = part
                     .changes
                     .iter()
@@ -317,31 +328,6 @@ fn refused(error: &Error) -> StoreError {
     }
 }
 
-fn kind(base: &str, modifier: i32) -> Kind {
-    match base {
-        "bool" => Kind::Bool,
-        "int2" | "int4" | "int8" => Kind::Int,
-        "float4" | "float8" => Kind::Float,
-        // A modifier is ((digits << 16) | behind the point) + 4; -1 is none.
-        "numeric" => match modifier
-            .checked_sub(4)
-            .and_then(|sizes| u32::try_from(sizes).ok())
-        {
-            Some(sizes) if sizes == 20 << 16 => Kind::Unsigned,
-            Some(sizes) => Kind::Decimal(Some(((sizes >> 16) as u16, (sizes & 0x7ff) as u16))),
-            None => Kind::Decimal(None),
-        },
-        "bytea" => Kind::Bytes,
-        "timestamptz" => Kind::Instant,
-        "timestamp" => Kind::DateTime,
-        "date" => Kind::Date,
-        "time" => Kind::Time,
-        "uuid" => Kind::Uuid,
-        "json" | "jsonb" => Kind::Json,
-        _ => Kind::Text,
-    }
-}
-
 fn declared(kind: Kind) -> String {
     match kind {
         Kind::Bool => "boolean",
@@ -362,7 +348,7 @@ fn declared(kind: Kind) -> String {
     .to_owned()
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -388,7 +374,7 @@ fn creation(table: &Table) -> String {
 }
 
 /// How a column is read.
-fn expression(column: &Column) -> String {
+pub(super) fn expression(column: &Column) -> String {
     let name = quoted(&column.name);
     match column.kind {
         Kind::Bool | Kind::Bytes => name,
@@ -399,7 +385,7 @@ fn expression(column: &Column) -> String {
 }
 
 /// How a column of a key is ordered, and how a bound of it is read from text.
-fn ordered(column: &Column) -> (String, &'static str) {
+pub(super) fn ordered(column: &Column) -> (String, &'static str) {
     let name = quoted(&column.name);
     match column.kind {
         Kind::Bool => (format!("{name}::int"), "int"),
@@ -436,7 +422,7 @@ fn selection(
     (statement, bounds)
 }
 
-fn read(table: &Table, row: &tokio_postgres::Row) -> Result<Row, Error> {
+pub(super) fn read(table: &Table, row: &tokio_postgres::Row) -> Result<Row, Error> {
     let cell = |(at, column): (usize, &Column)| {
         Ok(match column.kind {
             Kind::Bool => row
@@ -454,56 +440,4 @@ fn read(table: &Table, row: &tokio_postgres::Row) -> Result<Row, Error> {
         .unwrap_or(Cell::Null))
     };
     table.columns.iter().enumerate().map(cell).collect()
-}
-
-/// The server leaves off fractions that are zero, and adds the time zone, which is pinned.
-fn plain(kind: Kind, text: String) -> Cell {
-    match kind {
-        Kind::Unsigned => text.parse().map_or(Cell::Text(text), Cell::Int),
-        Kind::Instant | Kind::DateTime | Kind::Time => {
-            let bare = text.strip_suffix("+00").unwrap_or(&text);
-            match bare.split_once('.') {
-                _ if !bare.ends_with(|last: char| last.is_ascii_digit()) => Cell::Text(text),
-                Some((whole, fraction)) => Cell::Text(format!("{whole}.{fraction:0<6}")),
-                None => Cell::Text(format!("{bare}.000000")),
-            }
-        }
-        _ => Cell::Text(text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_with_all_their_digits() {
-        for (kind, text, wants) in [
-            (
-                Kind::Instant,
-                "2026-11-26 14:02:31+00",
-                "2026-11-26 14:02:31.000000",
-            ),
-            (
-                Kind::Instant,
-                "2026-11-26 14:02:31.04+00",
-                "2026-11-26 14:02:31.040000",
-            ),
-            (Kind::Time, "14:02:31.5", "14:02:31.500000"),
-            (Kind::Instant, "infinity", "infinity"),
-            (Kind::Date, "2026-11-26", "2026-11-26"),
-        ] {
-            assert_eq!(plain(kind, text.to_owned()), Cell::Text(wants.to_owned()));
-        }
-    }
-
-    #[test]
-    fn sizes_of_decimals_are_unpacked() {
-        assert_eq!(
-            kind("numeric", ((10 << 16) | 2) + 4),
-            Kind::Decimal(Some((10, 2)))
-        );
-        assert_eq!(kind("numeric", (20 << 16) + 4), Kind::Unsigned);
-        assert_eq!(kind("numeric", -1), Kind::Decimal(None));
-    }
 }

@@ -4,6 +4,7 @@
 //! when. Its epoch fences off a process that was thought dead: once somebody else has claimed the cursor, nothing that the former one
 //! writes is committed.
 
+use super::cell::Cell;
 use super::store::Change;
 use super::table::Table;
 
@@ -23,6 +24,8 @@ pub struct Batch {
 pub struct Part {
     /// As the target knows it.
     pub table: Table,
+    /// Whether every row that it has is deleted first.
+    pub emptied: bool,
     /// What is done to its rows.
     pub changes: Vec<Change>,
 }
@@ -80,6 +83,7 @@ impl Batch {
         Self {
             parts: vec![Part {
                 table: table.clone(),
+                emptied: false,
                 changes: changes.to_vec(),
             }],
             ..Self::default()
@@ -91,40 +95,59 @@ impl Batch {
         self.parts.iter().map(|part| part.changes.len() as u64).sum()
     }
 
-    /// Why a value cannot be stored, if one cannot.
-    pub fn check(&self) -> Result<(), String> {
+    /// Why a value cannot be stored, if one cannot; `takes` tells which floats the database knows.
+    pub fn check(&self, takes: fn(f64) -> bool) -> Result<(), String> {
         let mut rows = self.parts.iter().flat_map(|part| {
             let rows = part.changes.iter().filter_map(Change::row);
             rows.map(|row| (&part.table, row))
         });
-        rows.try_for_each(|(table, row)| table.check(row))
+        rows.try_for_each(|(table, row)| {
+            table.check(row)?;
+            // Some write nothing, or zero, for what they do not know.
+            let mut floats = row.iter().filter_map(|cell| match cell {
+                Cell::Float(float) => Some(*float),
+                _ => None,
+            });
+            match floats.find(|float| !takes(*float)) {
+                None => Ok(()),
+                Some(float) => Err(format!("the target knows no {float}")),
+            }
+        })
     }
 
-    /// It in two halves, without the cursor; None where only one row is left.
+    /// It in two halves, without the cursor; None where only one row, or one emptying, is left.
     pub fn halves(mut self) -> Option<(Self, Self)> {
-        let mark = self.mark.clone().map(|mark| Mark { to: None, ..mark });
-        let second = match self.parts.len() {
-            0 => return None,
-            1 => {
-                let part = &mut self.parts[0];
-                if part.changes.len() < 2 {
-                    return None;
-                }
-                let changes = part.changes.split_off(part.changes.len() / 2);
-                vec![Part {
-                    table: part.table.clone(),
-                    changes,
-                }]
+        self.mark = self.mark.map(|mark| Mark { to: None, ..mark });
+        let second = match self.parts.as_mut_slice() {
+            [] => return None,
+            [part] => vec![part.split()?],
+            parts => {
+                let middle = parts.len() / 2;
+                self.parts.split_off(middle)
             }
-            parts => self.parts.split_off(parts / 2),
         };
-        self.mark.clone_from(&mark);
         let second = Self {
-            mark,
+            mark: self.mark.clone(),
             parts: second,
             apart: self.apart,
         };
         Some((self, second))
+    }
+}
+
+impl Part {
+    /// Takes its second half off; the first keeps the emptying, alone if need be.
+    fn split(&mut self) -> Option<Self> {
+        let middle = match (self.emptied, self.changes.len()) {
+            (true, 0) | (false, 0 | 1) => return None,
+            (true, _) => 0,
+            (false, count) => count / 2,
+        };
+        Some(Self {
+            table: self.table.clone(),
+            emptied: false,
+            changes: self.changes.split_off(middle),
+        })
     }
 }
 

@@ -5,19 +5,45 @@ use super::table::Table;
 use crate::fault::Fault;
 use crate::target::Target;
 use replica_core::source::Pending;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What was changed behind a position.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Slice {
-    /// Everything up to here is in `changes`; the same position again where there is nothing.
+    /// Everything up to here is in `touched`; the same position again where there is nothing.
     pub until: String,
-    /// The last state of each row, by the place of its table among those that the log was opened with. Each row stands in it once.
-    pub changes: Vec<(usize, Vec<Change>)>,
-    /// When the oldest of it was changed, in milliseconds since 1970, by the source's clock.
+    /// By the place of each table among those that the log was opened with.
+    pub touched: BTreeMap<usize, Touched>,
+    /// When the oldest of it was changed, or when more was first known to come, in milliseconds since 1970 by the source's clock.
     pub since_ms: Option<i64>,
-    /// Changes that the log holds behind it.
-    pub left: u64,
+    /// What the log holds behind it.
+    pub left: Left,
+}
+
+/// What was done to one table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Touched {
+    /// Whether it was emptied before the changes.
+    pub emptied: bool,
+    /// The last state of each row. Each row stands in it once.
+    pub changes: Vec<Change>,
+}
+
+/// How much a log holds that was not read yet, in what it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Changes of rows.
+    Changes(u64),
+    /// Bytes of the log, whatever stands in them.
+    Bytes(u64),
+}
+
+impl Left {
+    /// Whether everything was read.
+    pub fn is_nothing(self) -> bool {
+        matches!(self, Self::Changes(0) | Self::Bytes(0))
+    }
 }
 
 /// Why there is nothing to read.
@@ -28,7 +54,12 @@ pub enum LogError {
     /// What stood behind the position is not kept any more: the tables must be copied again. Why, in a sentence.
     Gap(String),
     /// Tables were created, altered or dropped: it must be opened again.
-    Altered,
+    Altered {
+        /// Where to go on behind it; none where that is not known before it is opened again.
+        until: Option<String>,
+        /// Those whose rows may have become others without a word in the log: they must be copied again.
+        again: Vec<usize>,
+    },
 }
 
 impl From<Fault> for LogError {
@@ -42,30 +73,46 @@ impl fmt::Display for LogError {
         match self {
             Self::Fault(fault) => fault.fmt(f),
             Self::Gap(why) => f.write_str(why),
-            Self::Altered => f.write_str("tables were altered"),
+            Self::Altered { .. } => f.write_str("tables were altered"),
         }
     }
 }
 
 impl std::error::Error for LogError {}
 
-/// Opens the log for a reader of that name and these tables, and makes the source keep one.
-pub type OpenLog = fn(Target, String, Vec<Table>) -> Pending<'static, Result<Box<dyn ChangeLog>, Fault>>;
+/// A log, as a database module offers it.
+pub struct Logs {
+    /// Opens it for a reader of that name and these tables, and makes the source keep one.
+    pub open: fn(Target, String, Vec<Table>) -> Pending<'static, Result<Box<dyn ChangeLog>, Fault>>,
+    /// Takes away what was made in the source for a reader of that name; tells what that was.
+    pub forget: fn(Target, String) -> Pending<'static, Result<Vec<String>, Fault>>,
+}
 
 /// A log that is open. Every call has the deadline of whoever makes it.
 pub trait ChangeLog: Send {
     /// What names it: a position of another one means nothing here.
     fn source(&self) -> &str;
 
-    /// Where it ends now.
-    fn head(&mut self) -> Pending<'_, Result<String, Fault>>;
+    /// The tables that it began to keep only when it was opened: what happened to them before is not in it.
+    fn fresh(&self) -> &[usize] {
+        &[]
+    }
 
-    /// What was changed behind `after`: about so many changes.
-    fn next<'a>(&'a mut self, after: &'a str, most: usize) -> Pending<'a, Result<Slice, LogError>>;
+    /// The tables whose changes it cannot keep, and why.
+    fn refused(&self) -> &[(usize, String)] {
+        &[]
+    }
+
+    /// Goes behind that position, or to its end as it is now. Tells where it is.
+    fn seek<'a>(&'a mut self, after: Option<&'a str>) -> Pending<'a, Result<String, LogError>>;
+
+    /// What was changed next: about so many changes. Waits a moment where there is nothing. If it fails, or is dropped before its end, the log
+    /// must be opened again.
+    fn next(&mut self, most: usize) -> Pending<'_, Result<Slice, LogError>>;
 
     /// Everything up to there is in the target, and need not be kept for this reader.
     fn done<'a>(&'a mut self, until: &'a str) -> Pending<'a, Result<(), Fault>>;
 
-    /// What is true now of the rows of these keys, in the table of that place.
+    /// What is true now of the rows of these keys, in the table of that place; never older than what the log has told.
     fn again<'a>(&'a mut self, table: usize, keys: &'a [Key]) -> Pending<'a, Result<Vec<Change>, Fault>>;
 }

@@ -5,8 +5,11 @@
 
 mod batch;
 mod cell;
+mod copied;
 mod diff;
 mod examine;
+mod follow;
+mod gather;
 mod keep;
 mod log;
 mod owed;
@@ -21,8 +24,9 @@ pub use batch::{Batch, Claim, Cursor, Mark, Part};
 pub(crate) use batch::{Said, creation as cursors};
 pub use cell::{Cell, Kind};
 pub use examine::{Outlook, Prospect, examine};
+pub(crate) use gather::Gathered;
 pub use keep::{Kept, Pace, keep};
-pub use log::{ChangeLog, LogError, OpenLog, Slice};
+pub use log::{ChangeLog, Left, LogError, Logs, Slice, Touched};
 pub use plan::{Direction, Plan, PlanError};
 pub use report::{Phase, Report, Told};
 pub use snapshot::{Progress, SnapshotRun, Stopped};

@@ -12,7 +12,7 @@ const MOST: usize = 1000;
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 #[derive(Default)]
-pub(super) struct Owed(BTreeMap<(String, String), Debt>);
+pub(super) struct Owed(BTreeMap<(String, Vec<u8>), Debt>);
 
 struct Debt {
     key: Key,
@@ -26,7 +26,7 @@ impl Owed {
     pub(super) fn note(&mut self, part: &Part, why: &str) {
         for change in &part.changes {
             let key = change.key(&part.table);
-            let name = (part.table.name.clone(), key.words());
+            let name = (part.table.name.clone(), key.exactly());
             let pause = self
                 .0
                 .get(&name)
@@ -49,7 +49,7 @@ impl Owed {
             return;
         }
         for change in &part.changes {
-            let key = change.key(&part.table).words();
+            let key = change.key(&part.table).exactly();
             self.0.remove(&(part.table.name.clone(), key));
         }
     }
@@ -65,9 +65,9 @@ impl Owed {
     }
 
     pub(super) fn shown(&self) -> Vec<Rejected> {
-        let shown = self.0.iter().map(|((table, key), debt)| Rejected {
+        let shown = self.0.iter().map(|((table, _), debt)| Rejected {
             table: table.clone(),
-            key: key.clone(),
+            key: debt.key.words(),
             why: debt.why.clone(),
         });
         shown.collect()

@@ -97,6 +97,13 @@ impl Plan {
     }
 }
 
+impl Direction {
+    /// What names whoever keeps this way of a rule going: its cursor in the target, its place in the log of the source.
+    pub(super) fn reader(&self, rule: &str) -> String {
+        format!("{rule}: {}", self.to.words())
+    }
+}
+
 fn project<'t>(tree: &'t Tree, name: &str) -> Result<&'t TreeProject, String> {
     let found = tree.projects.iter().find(|project| &*project.name == name);
     found.ok_or_else(|| format!("the tree has no project {name:?}"))
@@ -163,14 +170,22 @@ impl End {
 
     /// Opens the log of its changes for a reader of that name.
     pub async fn log(&self, reader: &str, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
-        let Some(open) = self.ends().and_then(|ends| ends.log) else {
+        let Some(logs) = self.ends().and_then(|ends| ends.log) else {
             let dialect = self.target.dialect().name();
             return Err(Fault::new(
                 FaultKind::NotAsked,
                 format!("the changes of {dialect} cannot be followed yet"),
             ));
         };
-        open(self.target.clone(), reader.to_owned(), tables).await
+        (logs.open)(self.target.clone(), reader.to_owned(), tables).await
+    }
+
+    /// Takes away what was made there for a reader of that name to read its log; tells what that was.
+    pub(super) async fn forget_log(&self, reader: &str) -> Result<Vec<String>, Fault> {
+        match self.ends().and_then(|ends| ends.log) {
+            Some(logs) => (logs.forget)(self.target.clone(), reader.to_owned()).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// What the values of a column of that kind are once a table with it was created there.

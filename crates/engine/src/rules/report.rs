@@ -1,5 +1,6 @@
 //! What somebody who keeps a rule going tells of it, and hears: how it is, and whether it is to stop.
 
+use super::log::Left;
 use super::snapshot::{Progress, nothing};
 use super::store::Rejected;
 use replica_core::rule::CollectionStats;
@@ -52,8 +53,10 @@ pub struct Report {
     pub refused: BTreeMap<String, String>,
     /// How old the oldest change of the last batch was when it was committed in the target, in milliseconds; 0 when nothing is left to do.
     pub lag_ms: Option<u64>,
-    /// Changes that the log holds and the target does not.
+    /// Changes that the log holds and the target does not, where the log counts them.
     pub backlog: Option<u64>,
+    /// Bytes of the log behind what the target has, where it counts those.
+    pub backlog_bytes: Option<u64>,
 }
 
 impl Report {
@@ -68,6 +71,13 @@ impl Report {
         sum.deleted += done.deleted;
         sum.skipped += done.skipped;
         sum.errors += done.errors;
+    }
+
+    pub(super) fn left(&mut self, left: Left) {
+        (self.backlog, self.backlog_bytes) = match left {
+            Left::Changes(changes) => (Some(changes), None),
+            Left::Bytes(bytes) => ((bytes == 0).then_some(0), Some(bytes)),
+        };
     }
 }
 
@@ -87,6 +97,7 @@ impl Told {
             refused: BTreeMap::new(),
             lag_ms: None,
             backlog: None,
+            backlog_bytes: None,
         };
         Self {
             report: watch::Sender::new(report),
@@ -101,6 +112,11 @@ impl Told {
 
     pub(super) fn tell(&self, change: impl FnOnce(&mut Report)) {
         self.report.send_modify(change);
+    }
+
+    /// The same; nobody is woken where `change` says that nothing is otherwise.
+    pub(super) fn tell_if(&self, change: impl FnOnce(&mut Report) -> bool) {
+        self.report.send_if_modified(change);
     }
 
     /// What was told last.

@@ -69,6 +69,8 @@ pub struct SnapshotRun<'r> {
     stop: &'r (dyn Fn() -> bool + Sync),
     progress: Progress,
     fence: Option<Mark>,
+    /// What the source had when it was asked.
+    listed: Vec<Table>,
     /// What was done so far, table by table.
     pub details: Vec<CollectionStats>,
     /// Rows that the target did not take, the first of them.
@@ -93,6 +95,7 @@ impl<'r> SnapshotRun<'r> {
             stop,
             progress,
             fence: None,
+            listed: Vec::new(),
             details: Vec::new(),
             rejected: Vec::new(),
             refused: BTreeMap::new(),
@@ -113,7 +116,7 @@ impl<'r> SnapshotRun<'r> {
     /// Mirrors the tables of these names; `*` is every one that the source has now.
     pub async fn run(&mut self, collections: &[impl AsRef<str>]) -> Result<(), Stopped> {
         let pairs = self.pairs(collections).await?;
-        self.mirror_all(&pairs).await
+        self.mirror_all(&pairs, None).await
     }
 
     /// What is read and what is written of each table; those that the target lacks are created, those that cannot go are `refused`.
@@ -122,6 +125,7 @@ impl<'r> SnapshotRun<'r> {
         collections: &[impl AsRef<str>],
     ) -> Result<Vec<(Table, Table)>, Stopped> {
         let theirs = within("source", self.source.tables()).await?;
+        self.listed.clone_from(&theirs);
         let Chosen { tables, missing } = chosen(&theirs, collections);
         let missing = missing.into_iter().map(|name| (name, NO_SUCH_TABLE.to_owned()));
         self.refused.extend(missing);
@@ -135,9 +139,18 @@ impl<'r> SnapshotRun<'r> {
         Ok(pairs)
     }
 
-    /// Mirrors each.
-    pub(super) async fn mirror_all(&mut self, pairs: &[(Table, Table)]) -> Result<(), Stopped> {
-        within("source", self.source.stand_still()).await?;
+    /// Whether the source has other tables by now than those that were paired.
+    pub(super) async fn is_other(&mut self) -> Result<bool, Stopped> {
+        Ok(within("source", self.source.tables()).await? != self.listed)
+    }
+
+    /// Mirrors each, as it is at that position of the source's log or later.
+    pub(super) async fn mirror_all(
+        &mut self,
+        pairs: &[(Table, Table)],
+        after: Option<&str>,
+    ) -> Result<(), Stopped> {
+        within("source", self.source.stand_still(after)).await?;
         self.progress.tables.1 = pairs.len();
         for (read, written) in pairs {
             self.progress.table.clone_from(&read.name);

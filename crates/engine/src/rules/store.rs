@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Claim};
 use super::cell::{Cell, Kind};
-use super::log::OpenLog;
+use super::log::Logs;
 use super::table::Table;
 use crate::fault::Fault;
 use crate::target::Target;
@@ -30,6 +30,24 @@ impl Key {
             .map(|(one, other)| one.order(other))
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal)
+    }
+
+    /// As bytes that no other key has: lengths keep ("a", "bc") from being ("ab", "c").
+    pub(crate) fn exactly(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.len() * 16);
+        for cell in &self.0 {
+            let (kind, value): (u8, &[u8]) = match cell {
+                Cell::Null => (0, &[]),
+                Cell::Int(number) => (1, &number.to_be_bytes()),
+                Cell::Float(number) => (2, &number.to_bits().to_be_bytes()),
+                Cell::Text(text) => (3, text.as_bytes()),
+                Cell::Bytes(value) => (4, value),
+            };
+            bytes.push(kind);
+            bytes.extend(value.len().to_be_bytes());
+            bytes.extend(value);
+        }
+        bytes
     }
 
     /// As people read it.
@@ -132,8 +150,8 @@ pub struct Ends {
     pub open: Open,
     /// What the values of a column of that kind are once a table with it was created there.
     pub kind_of: fn(Kind) -> Kind,
-    /// Opens the log of its changes, where one can be read.
-    pub log: Option<OpenLog>,
+    /// The log of its changes, where one can be read.
+    pub log: Option<&'static Logs>,
 }
 
 /// A database of a rule. Every call has the deadline of whoever makes it.
@@ -144,8 +162,9 @@ pub trait Store: Send {
     /// Creates a table with such columns and that key, and nothing more.
     fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>>;
 
-    /// What is read from here on is of one moment, where that holds nobody up.
-    fn stand_still(&mut self) -> Pending<'_, Result<(), Fault>>;
+    /// What is read from here on is of one moment, where that holds nobody up. With a position of its log, that moment shows everything
+    /// up to there, and whatever it does not show comes behind it: a commit may stand in a log before it can be seen.
+    fn stand_still<'a>(&'a mut self, after: Option<&'a str>) -> Pending<'a, Result<(), Fault>>;
 
     /// At most so many rows behind `after`, in the order of [`Key::order`], up to `until` if that is given.
     fn rows<'a>(

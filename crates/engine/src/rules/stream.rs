@@ -3,26 +3,19 @@
 //! Where it is stands in the target, in the transaction of the rows that it stands for; so it is killed at any time and goes on where it
 //! was. Nothing stops silently: a [`Report`](super::Report) tells what it does, or why it waits.
 
-use super::batch::{Batch, Cursor, Mark, Part};
-use super::log::{ChangeLog, LogError, Slice};
-use super::owed::Owed;
+use super::batch::{Batch, Cursor, Mark};
+use super::copied::Copied;
+use super::follow::{Following, Writer};
+use super::log::{ChangeLog, LogError};
 use super::plan::{Direction, Plan};
 use super::report::{Phase, Told};
-use super::snapshot::{DEADLINE, Progress, SnapshotRun, Stopped, count, late, nothing, within};
-use super::store::{Change, Store, StoreError};
+use super::snapshot::{DEADLINE, Progress, SnapshotRun, Stopped, late, within};
+use super::store::{Store, StoreError};
 use super::table::Table;
 use crate::fault::Fault;
-use replica_core::rule::CollectionStats;
-use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::time::{Instant, sleep, timeout};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
-/// Changes of a batch, at most.
-const MOST: usize = 5000;
-/// How often the log is looked at while nothing happens.
-const GLANCE: Duration = Duration::from_millis(10);
-/// How often the source is told what it need not keep any more.
-const TELL: Duration = Duration::from_secs(1);
 /// Between two tries when something is broken, at first and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// Until tables that are left alone are looked at again: the target may have been mended. At first and at most.
@@ -40,7 +33,7 @@ pub struct Stream<'p> {
 }
 
 /// Why a session ended.
-enum Broken {
+pub(super) enum Broken {
     /// Somebody asked for it.
     Asked,
     /// Somebody else runs the rule.
@@ -61,8 +54,15 @@ impl From<Stopped> for Broken {
     }
 }
 
-fn at_source(fault: &Fault) -> Broken {
+pub(super) fn at_source(fault: &Fault) -> Broken {
     Broken::Fault(format!("the source: {fault}"))
+}
+
+pub(super) fn at_target(error: &StoreError) -> Broken {
+    match error {
+        StoreError::Fenced => Broken::Fenced,
+        error => Broken::Fault(format!("the target: {error}")),
+    }
 }
 
 impl<'p> Stream<'p> {
@@ -71,7 +71,7 @@ impl<'p> Stream<'p> {
         Self {
             plan,
             direction,
-            reader: format!("{}: {}", plan.rule.name, direction.to.words()),
+            reader: direction.reader(&plan.rule.name),
             throttle: throttle.map(|rows| rows.max(1)),
             told,
         }
@@ -80,10 +80,10 @@ impl<'p> Stream<'p> {
     /// Goes on until it is asked to stop, or somebody else runs the rule.
     pub async fn run(self) {
         let refused = || self.told.last(|report| report.refused.clone());
-        let (mut pause, mut review) = (PAUSE.0, REVIEW.0);
+        let (mut pause, mut review, mut held) = (PAUSE.0, REVIEW.0, None);
         loop {
             let (begun, before) = (Instant::now(), refused());
-            let broken = match self.session(review).await {
+            let broken = match self.session(review, &mut held).await {
                 Ok(never) => match never {},
                 Err(broken) => broken,
             };
@@ -112,8 +112,12 @@ impl<'p> Stream<'p> {
         }
     }
 
-    /// From connecting until something breaks.
-    async fn session(&self, review: Duration) -> Result<std::convert::Infallible, Broken> {
+    /// From connecting until something breaks. `held` is the epoch of the session before.
+    async fn session(
+        &self,
+        review: Duration,
+        held: &mut Option<i64>,
+    ) -> Result<std::convert::Infallible, Broken> {
         // Looking again at what is left alone is no interruption.
         self.told.tell(|report| {
             if report.phase != Phase::Streaming {
@@ -122,68 +126,83 @@ impl<'p> Stream<'p> {
         });
         let source = within("source", self.direction.from.open()).await?;
         let mut target = within("target", self.direction.to.open()).await?;
-        let claim = within("target", target.claim(&self.reader)).await?;
-        let mark = Mark {
-            reader: self.reader.clone(),
-            epoch: claim.epoch,
-            to: None,
-        };
+        let (mark, before) = self.claim(&mut *target, held).await?;
         let (told, stop) = (
             |now: &Progress| self.told.progress(now),
             || self.told.is_to_stop(),
         );
         let mut run = SnapshotRun::new(source, target, &told, &stop).fenced(mark.clone());
-        let pairs = run.pairs(&self.plan.rule.collections).await?;
+        let mut pairs = run.pairs(&self.plan.rule.collections).await?;
+        let written: Vec<Table> = pairs.iter().map(|(_, written)| written.clone()).collect();
+        let read: Vec<Table> = pairs.iter().map(|(read, _)| read.clone()).collect();
+        let opened = self.direction.from.log(&self.reader, read.clone());
+        let mut log = within("source", opened).await?;
+        // What was altered before the log was opened would never show in it.
+        if run.is_other().await? {
+            return Err(Broken::Again);
+        }
+        for (at, why) in log.refused() {
+            run.refused.insert(read[*at].name.clone(), why.clone());
+        }
+        pairs.retain(|(read, _)| !run.refused.contains_key(&read.name));
         let refused = run.refused.clone();
         let review = (!refused.is_empty()).then(|| Instant::now() + review);
         self.told.tell(|report| report.refused = refused);
-        let tables = pairs.iter().map(|(read, _)| read.clone()).collect();
-        let opened = self.direction.from.log(&self.reader, tables);
-        let mut log = within("source", opened).await?;
-        let (mut cursor, why) = resumed(&mut *log, claim.cursor).await?;
-        let missing = uncopied(&pairs, &cursor);
+        let (mut cursor, why) = resumed(&mut *log, before).await?;
+        let fresh: Vec<&str> = log.fresh().iter().map(|at| read[*at].name.as_str()).collect();
+        let missing = uncopied(&pairs, &fresh, &cursor);
         if !missing.is_empty() {
             self.told.copying(&why);
-            let ended = run.mirror_all(&missing).await;
+            let ended = run.mirror_all(&missing, Some(&cursor.position)).await;
             let done = std::mem::take(&mut run.details);
             self.told
                 .tell(|report| done.iter().for_each(|done| report.add(done)));
             ended?;
         }
         let rejected = std::mem::take(&mut run.rejected);
-        cursor.tables = names(&pairs);
-        let mut following = Following {
-            stream: self,
-            log,
-            target: run.into_target(),
-            tables: pairs.into_iter().map(|(_, written)| written).collect(),
-            mark,
-            cursor,
-            owed: Owed::default(),
-            released: Instant::now(),
-            review,
-        };
-        following.save().await?;
+        cursor.tables = Copied::of(pairs.iter().map(|(read, _)| read)).written();
+        let mut writer = Writer::new(&self.told, run.into_target(), written, mark, cursor);
+        writer.save().await?;
         self.told.tell(|report| {
             report.phase = Phase::Streaming;
             report.owed = rejected;
         });
-        following.follow().await
+        Following::new(log, writer, self.throttle, review).follow().await
+    }
+
+    /// Makes the cursor one's own, unless somebody else has taken it since the session before.
+    async fn claim(
+        &self,
+        target: &mut dyn Store,
+        held: &mut Option<i64>,
+    ) -> Result<(Mark, Option<Cursor>), Broken> {
+        let mark = |epoch| Mark {
+            reader: self.reader.clone(),
+            epoch,
+            to: None,
+        };
+        if let Some(epoch) = *held {
+            let still = Batch {
+                mark: Some(mark(epoch)),
+                ..Batch::default()
+            };
+            let written = timeout(DEADLINE, target.write(&still)).await;
+            written
+                .unwrap_or_else(|_| Err(late().into()))
+                .map_err(|error| at_target(&error))?;
+        }
+        let claim = within("target", target.claim(&self.reader)).await?;
+        *held = Some(claim.epoch);
+        Ok((mark(claim.epoch), claim.cursor))
     }
 }
 
-/// The tables of which the cursor does not say that they were copied.
-fn uncopied(pairs: &[(Table, Table)], cursor: &Cursor) -> Vec<(Table, Table)> {
-    let copied: BTreeSet<String> = serde_json::from_str(&cursor.tables).unwrap_or_default();
-    let missing = pairs.iter().filter(|(read, _)| !copied.contains(&read.name));
+/// The tables of which the cursor does not say that they were copied as they are, and those whose log begins only now.
+fn uncopied(pairs: &[(Table, Table)], fresh: &[&str], cursor: &Cursor) -> Vec<(Table, Table)> {
+    let copied = Copied::read(&cursor.tables);
+    let is_missing = |read: &Table| !copied.has(read) || fresh.contains(&read.name.as_str());
+    let missing = pairs.iter().filter(|(read, _)| is_missing(read));
     missing.cloned().collect()
-}
-
-/// As a cursor holds them.
-fn names(pairs: &[(Table, Table)]) -> String {
-    let names: Vec<&String> = pairs.iter().map(|(read, _)| &read.name).collect();
-    // Our own types always serialise.
-    serde_json::to_string(&names).unwrap_or_default()
 }
 
 /// Where to go on: at the cursor, if its log still reaches so far back; otherwise at the end of the log as it is now, and why.
@@ -191,234 +210,29 @@ async fn resumed(log: &mut dyn ChangeLog, cursor: Option<Cursor>) -> Result<(Cur
     let why = match cursor {
         None => "it was never copied".to_owned(),
         Some(cursor) if cursor.source != log.source() => "the source is another one than before".to_owned(),
-        Some(cursor) => match timeout(DEADLINE, log.next(&cursor.position, 1)).await {
-            Ok(Ok(_)) => return Ok((cursor, "new tables".to_owned())),
-            Ok(Err(LogError::Gap(why))) => why,
-            Ok(Err(LogError::Altered)) => return Err(Broken::Again),
-            Ok(Err(LogError::Fault(fault))) => return Err(at_source(&fault)),
-            Err(_) => return Err(at_source(&late())),
+        Some(cursor) => match sought(log, Some(&cursor.position)).await? {
+            Ok(_) => return Ok((cursor, "new or altered tables".to_owned())),
+            Err(gap) => gap,
         },
     };
+    let position = sought(log, None).await?.map_err(Broken::Fault)?;
+    let source = log.source().to_owned();
+    let tables = String::new();
     let cursor = Cursor {
-        source: log.source().to_owned(),
-        position: within("source", log.head()).await?,
-        tables: String::new(),
+        source,
+        position,
+        tables,
     };
     Ok((cursor, why))
 }
 
-/// A stream that follows its log.
-struct Following<'s> {
-    stream: &'s Stream<'s>,
-    log: Box<dyn ChangeLog>,
-    target: Box<dyn Store>,
-    /// As the target knows them, in the order of the log's.
-    tables: Vec<Table>,
-    mark: Mark,
-    cursor: Cursor,
-    owed: Owed,
-    /// When the source was last told what it need not keep.
-    released: Instant,
-    /// When tables that are left alone are looked at again.
-    review: Option<Instant>,
-}
-
-impl Following<'_> {
-    async fn follow(&mut self) -> Result<std::convert::Infallible, Broken> {
-        let most = self
-            .stream
-            .throttle
-            .map_or(MOST, |rows| (rows as usize).min(MOST));
-        loop {
-            if self.stream.told.is_to_stop() {
-                self.release().await?;
-                return Err(Broken::Asked);
-            }
-            let begun = Instant::now();
-            if self.review.is_some_and(|review| review <= begun) {
-                return Err(Broken::Again);
-            }
-            let next = timeout(DEADLINE, self.log.next(&self.cursor.position, most)).await;
-            let slice = match next.unwrap_or_else(|_| Err(late().into())) {
-                Ok(slice) => slice,
-                Err(LogError::Fault(fault)) => return Err(at_source(&fault)),
-                Err(LogError::Gap(_) | LogError::Altered) => return Err(Broken::Again),
-            };
-            if self.released.elapsed() > TELL {
-                self.retry().await?;
-                self.release().await?;
-            }
-            if slice.until == self.cursor.position {
-                self.stream
-                    .told
-                    .tell(|report| (report.lag_ms, report.backlog) = (Some(0), Some(0)));
-                sleep(GLANCE).await;
-                continue;
-            }
-            let rows = self.apply(slice).await?;
-            if let Some(throttle) = self.stream.throttle {
-                let due = Duration::from_secs_f64(rows as f64 / f64::from(throttle));
-                if self
-                    .stream
-                    .told
-                    .stopped_within(due.saturating_sub(begun.elapsed()))
-                    .await
-                {
-                    return Err(Broken::Asked);
-                }
-            }
-        }
-    }
-
-    /// Tells the source what it need not keep any more.
-    async fn release(&mut self) -> Result<(), Broken> {
-        self.released = Instant::now();
-        Ok(within("source", self.log.done(&self.cursor.position)).await?)
-    }
-
-    /// Writes the cursor alone.
-    async fn save(&mut self) -> Result<(), Broken> {
-        let batch = Batch {
-            mark: Some(Mark {
-                to: Some(self.cursor.clone()),
-                ..self.mark.clone()
-            }),
-            ..Batch::default()
-        };
-        match self.write(&batch).await? {
-            Ok(()) => Ok(()),
-            Err(why) => Err(Broken::Fault(format!("the target: its table of cursors: {why}"))),
-        }
-    }
-
-    /// Writes it, or says which data the target does not take.
-    async fn write(&mut self, batch: &Batch) -> Result<Result<(), String>, Broken> {
-        let written = timeout(DEADLINE, self.target.write(batch)).await;
-        match written.unwrap_or_else(|_| Err(late().into())) {
-            Ok(()) => Ok(Ok(())),
-            Err(StoreError::Data(why)) => Ok(Err(why)),
-            Err(StoreError::Fenced) => Err(Broken::Fenced),
-            Err(StoreError::Fault(fault)) => Err(Broken::Fault(format!("the target: {fault}"))),
-        }
-    }
-
-    /// Writes a slice and moves the cursor behind it; how many rows that were.
-    async fn apply(&mut self, slice: Slice) -> Result<u64, Broken> {
-        self.cursor.position = slice.until;
-        let part = |(at, changes): (usize, Vec<Change>)| Part {
-            table: self.tables[at].clone(),
-            changes,
-        };
-        let mut batch = Batch {
-            mark: Some(Mark {
-                to: Some(self.cursor.clone()),
-                ..self.mark.clone()
-            }),
-            parts: slice.changes.into_iter().map(part).collect(),
-            apart: false,
-        };
-        let rows = batch.rows();
-        let mut written = self.write(&batch).await?;
-        if written.is_err() {
-            // Two rows may have swapped a value that must be unique.
-            batch.apart = true;
-            written = self.write(&batch).await?;
-        }
-        match written {
-            Ok(()) => self.count(&batch),
-            Err(why) => {
-                self.piecemeal(batch, why).await?;
-                self.save().await?;
-            }
-        }
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis();
-        let lag = slice
-            .since_ms
-            .map(|since| (now as u64).saturating_sub(since.max(0) as u64));
-        self.stream
-            .told
-            .tell(|report| (report.lag_ms, report.backlog) = (lag, Some(slice.left)));
-        Ok(rows)
-    }
-
-    fn count(&mut self, batch: &Batch) {
-        for part in &batch.parts {
-            let mut done = nothing(&part.table.name);
-            count(&part.changes, &mut done);
-            self.owed.paid(part);
-            self.stream.told.tell(|report| report.add(&done));
-        }
-        self.show_owed();
-    }
-
-    fn show_owed(&self) {
-        let owed = self.owed.shown();
-        self.stream.told.tell(|report| {
-            if report.owed != owed {
-                report.owed = owed;
-            }
-        });
-    }
-
-    /// Halves what the target does not take until the rows are found that are at fault; they are owed.
-    async fn piecemeal(&mut self, batch: Batch, why: String) -> Result<(), Broken> {
-        let mut left = vec![(batch, why)];
-        while let Some((batch, why)) = left.pop() {
-            let Some((first, second)) = batch.clone().halves() else {
-                self.owe(&batch, &why);
-                continue;
-            };
-            for half in [second, first] {
-                let mut half = Batch { apart: false, ..half };
-                let mut written = self.write(&half).await?;
-                if written.is_err() {
-                    half.apart = true;
-                    written = self.write(&half).await?;
-                }
-                match written {
-                    Ok(()) => self.count(&half),
-                    Err(why) => left.push((half, why)),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn owe(&mut self, batch: &Batch, why: &str) {
-        for part in &batch.parts {
-            let errors = part.changes.len() as u64;
-            self.owed.note(part, why);
-            let done = CollectionStats {
-                errors,
-                ..nothing(&part.table.name)
-            };
-            self.stream.told.tell(|report| report.add(&done));
-        }
-        self.show_owed();
-    }
-
-    /// Tries the rows again that the target did not take, as they are now: a parent may have come meanwhile.
-    async fn retry(&mut self) -> Result<(), Broken> {
-        for (name, keys) in self.owed.due() {
-            let Some(at) = self.tables.iter().position(|table| table.name == name) else {
-                continue;
-            };
-            let changes = within("source", self.log.again(at, &keys)).await?;
-            for change in changes {
-                let batch = Batch {
-                    mark: Some(self.mark.clone()),
-                    ..Batch::of(&self.tables[at], &[change])
-                };
-                match self.write(&batch).await? {
-                    Ok(()) => self.count(&batch),
-                    Err(why) => batch.parts.iter().for_each(|part| self.owed.note(part, &why)),
-                }
-            }
-        }
-        self.show_owed();
-        Ok(())
+/// Where the log is now, or why it does not reach so far back.
+async fn sought(log: &mut dyn ChangeLog, after: Option<&str>) -> Result<Result<String, String>, Broken> {
+    let sought = timeout(DEADLINE, log.seek(after)).await;
+    match sought.unwrap_or_else(|_| Err(late().into())) {
+        Ok(position) => Ok(Ok(position)),
+        Err(LogError::Gap(why)) => Ok(Err(why)),
+        Err(LogError::Altered { .. }) => Err(Broken::Again),
+        Err(LogError::Fault(fault)) => Err(at_source(&fault)),
     }
 }

@@ -6,13 +6,17 @@
 use super::store::{BUSY, Bound, cell, quoted};
 use super::{blocking, fault, open as open_file, path_of};
 use crate::fault::{Fault, FaultKind};
-use crate::rules::{Change, ChangeLog, Key, LogError, Row, Slice, Table};
+use crate::rules::{Change, ChangeLog, Key, Left, LogError, Logs, Row, Slice, Table, Touched};
 use crate::target::Target;
 use replica_core::source::Pending;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often it is looked at while nothing happens.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// Changes that are kept for a reader that does not come: then the oldest go, and the reader copies everything again.
 const KEPT: i64 = 1_000_000;
@@ -24,12 +28,14 @@ const CLEARED: i64 = 20_000;
 /// In milliseconds since 1970. Older versions of SQLite, which may be what the application writes with, know nothing shorter.
 const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
 
+/// The log of a file.
+pub(super) static LOGS: Logs = Logs {
+    open: |target, reader, tables| Box::pin(open(target, reader, tables)),
+    forget: |target, reader| Box::pin(forget(target, reader)),
+};
+
 /// Opens the log, and makes it where it is missing.
-pub(super) async fn open(
-    target: Target,
-    reader: String,
-    tables: Vec<Table>,
-) -> Result<Box<dyn ChangeLog>, Fault> {
+async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
     let path = path_of(&target)?;
     let log = blocking(move || {
         let mut connection = open_file(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -38,23 +44,72 @@ pub(super) async fn open(
             let why = format!("the key of {:?} has more than {WIDEST} columns", wide.name);
             return Err(Fault::new(FaultKind::NotAsked, why));
         }
-        let (source, schema) = install(&mut connection, &reader, &tables).map_err(|error| fault(&error))?;
+        let installed = install(&mut connection, &reader, &tables).map_err(|error| fault(&error))?;
         Ok(SqliteLog {
             inner: Arc::new(Mutex::new(Inner {
                 connection,
                 reader,
                 tables,
-                schema,
+                schema: installed.schema,
+                at: 0,
             })),
-            source,
+            source: installed.source,
+            fresh: installed.fresh,
         })
     });
     Ok(Box::new(log.await?))
 }
 
+/// Takes the reader away; with the last one goes all that was made for any.
+async fn forget(target: Target, reader: String) -> Result<Vec<String>, Fault> {
+    let path = path_of(&target)?;
+    blocking(move || {
+        let mut connection = open_file(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(BUSY).map_err(|error| fault(&error))?;
+        uninstall(&mut connection, &reader).map_err(|error| fault(&error))
+    })
+    .await
+}
+
+fn uninstall(connection: &mut Connection, reader: &str) -> Result<Vec<String>, Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let is_kept = transaction.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE name = '_rm_reader'",
+        [],
+        |row| row.get::<_, i64>(0),
+    )?;
+    if is_kept == 0 {
+        return Ok(Vec::new());
+    }
+    let mut gone = Vec::new();
+    if transaction.execute("DELETE FROM _rm_reader WHERE reader = ?1", [reader])? > 0 {
+        gone.push(format!("the reader {reader:?} of the table _rm_reader"));
+    }
+    let others = transaction.query_row("SELECT count(*) FROM _rm_reader", [], |row| row.get::<_, i64>(0))?;
+    if others == 0 {
+        let triggers: Vec<String> = transaction
+            .prepare(
+                "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE '\\_rm\\_%' ESCAPE '\\'",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for trigger in triggers {
+            transaction.execute_batch(&format!("DROP TRIGGER {}", quoted(&trigger)))?;
+            gone.push(format!("the trigger {trigger}"));
+        }
+        for table in ["_rm_log", "_rm_reader", "_rm_source"] {
+            transaction.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
+            gone.push(format!("the table {table}"));
+        }
+    }
+    transaction.commit()?;
+    Ok(gone)
+}
+
 struct SqliteLog {
     inner: Arc<Mutex<Inner>>,
     source: String,
+    fresh: Vec<usize>,
 }
 
 struct Inner {
@@ -63,10 +118,21 @@ struct Inner {
     tables: Vec<Table>,
     /// The number of the schema that the triggers were made for.
     schema: i64,
+    /// The last change that was read.
+    at: i64,
 }
 
-/// Makes what is missing, and tells the name of the log and the number of the schema.
-fn install(connection: &mut Connection, reader: &str, tables: &[Table]) -> Result<(String, i64), Error> {
+/// What was found, or made.
+struct Installed {
+    /// The name of the log.
+    source: String,
+    schema: i64,
+    /// Tables that had no triggers, or not all of them.
+    fresh: Vec<usize>,
+}
+
+/// Makes what is missing.
+fn install(connection: &mut Connection, reader: &str, tables: &[Table]) -> Result<Installed, Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let keys: Vec<String> = (0..WIDEST).map(|at| format!("k{at}")).collect();
     transaction.execute_batch(&format!(
@@ -89,10 +155,13 @@ fn install(connection: &mut Connection, reader: &str, tables: &[Table]) -> Resul
             DELETE FROM _rm_log WHERE seq <= (SELECT cut FROM _rm_source); END"
         ),
     )?;
-    for table in tables {
+    let mut fresh = Vec::new();
+    for (at, table) in tables.iter().enumerate() {
+        let mut is_fresh = false;
         for (name, statement) in triggers(table) {
-            trigger(&transaction, &name, &statement)?;
+            is_fresh |= trigger(&transaction, &name, &statement)?;
         }
+        fresh.extend(is_fresh.then_some(at));
     }
     let head = head(&transaction)?;
     transaction.execute(
@@ -102,11 +171,15 @@ fn install(connection: &mut Connection, reader: &str, tables: &[Table]) -> Resul
     let source = transaction.query_row("SELECT id FROM _rm_source", [], |row| row.get(0))?;
     transaction.commit()?;
     let schema = connection.pragma_query_value(None, "schema_version", |row| row.get(0))?;
-    Ok((source, schema))
+    Ok(Installed {
+        source,
+        schema,
+        fresh,
+    })
 }
 
-/// Makes a trigger that is missing or otherwise; one that is as it should be is not touched.
-fn trigger(transaction: &Transaction<'_>, name: &str, statement: &str) -> Result<(), Error> {
+/// Makes a trigger that is missing or otherwise; one that is as it should be is not touched. Whether it was missing.
+fn trigger(transaction: &Transaction<'_>, name: &str, statement: &str) -> Result<bool, Error> {
     let found: Option<String> = transaction
         .query_row(
             "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1",
@@ -114,11 +187,12 @@ fn trigger(transaction: &Transaction<'_>, name: &str, statement: &str) -> Result
             |row| row.get(0),
         )
         .optional()?;
-    match found {
-        Some(found) if found == statement => Ok(()),
-        Some(_) => transaction.execute_batch(&format!("DROP TRIGGER {}; {statement}", quoted(name))),
-        None => transaction.execute_batch(statement),
+    match &found {
+        Some(found) if found == statement => {}
+        Some(_) => transaction.execute_batch(&format!("DROP TRIGGER {}; {statement}", quoted(name)))?,
+        None => transaction.execute_batch(statement)?,
     }
+    Ok(found.is_none())
 }
 
 /// Of inserts, updates and deletes. An update that changes the key touches two rows.
@@ -170,6 +244,21 @@ fn head(connection: &Connection) -> Result<i64, Error> {
     Ok(last.optional()?.unwrap_or(0))
 }
 
+/// Why what stands behind that change cannot be read, if so.
+fn gap(still: &Transaction<'_>, after: i64) -> Result<Option<String>, Error> {
+    let cut: i64 = still.query_row("SELECT cut FROM _rm_source", [], |row| row.get(0))?;
+    let head = head(still)?;
+    Ok(match after {
+        after if after < cut => Some(format!(
+            "its log is kept from change {cut} on, and {after} was the last one seen"
+        )),
+        after if after > head => Some(format!(
+            "its log ends at change {head}, and {after} was seen before: the file is an older copy"
+        )),
+        _ => None,
+    })
+}
+
 impl SqliteLog {
     async fn with<T: Send + 'static>(
         &self,
@@ -189,16 +278,28 @@ impl ChangeLog for SqliteLog {
         &self.source
     }
 
-    fn head(&mut self) -> Pending<'_, Result<String, Fault>> {
-        Box::pin(async { Ok(self.with(|log| head(&log.connection)).await?.to_string()) })
+    fn fresh(&self) -> &[usize] {
+        &self.fresh
     }
 
-    fn next<'a>(&'a mut self, after: &'a str, most: usize) -> Pending<'a, Result<Slice, LogError>> {
+    fn seek<'a>(&'a mut self, after: Option<&'a str>) -> Pending<'a, Result<String, LogError>> {
         Box::pin(async move {
-            let Ok(after) = after.parse::<i64>() else {
-                return Err(LogError::Gap(format!("{after:?} is no position of this log")));
+            let wanted = match after.map(str::parse::<i64>) {
+                None => None,
+                Some(Ok(after)) => Some(after),
+                Some(Err(_)) => return Err(LogError::Gap("its cursor is of another log".to_owned())),
             };
-            self.with(move |log| log.next(after, most as i64)).await?
+            self.with(move |log| log.seek(wanted)).await?
+        })
+    }
+
+    fn next(&mut self, most: usize) -> Pending<'_, Result<Slice, LogError>> {
+        Box::pin(async move {
+            let slice = self.with(move |log| log.next(most as i64)).await??;
+            if slice.touched.is_empty() && slice.left.is_nothing() {
+                tokio::time::sleep(GLANCE).await;
+            }
+            Ok(slice)
         })
     }
 
@@ -220,23 +321,28 @@ impl ChangeLog for SqliteLog {
 }
 
 impl Inner {
-    fn next(&mut self, after: i64, most: i64) -> Result<Result<Slice, LogError>, Error> {
+    fn seek(&mut self, after: Option<i64>) -> Result<Result<String, LogError>, Error> {
+        let head = head(&self.connection)?;
+        let after = after.unwrap_or(head);
         let still = self.connection.transaction()?;
+        if let Some(why) = gap(&still, after)? {
+            return Ok(Err(LogError::Gap(why)));
+        }
+        self.at = after;
+        Ok(Ok(after.to_string()))
+    }
+
+    fn next(&mut self, most: i64) -> Result<Result<Slice, LogError>, Error> {
+        let (still, after) = (self.connection.transaction()?, self.at);
         let schema: i64 = still.pragma_query_value(None, "schema_version", |row| row.get(0))?;
         if schema != self.schema {
-            return Ok(Err(LogError::Altered));
+            // Which tables are others shows when it is opened again.
+            return Ok(Err(LogError::Altered {
+                until: None,
+                again: Vec::new(),
+            }));
         }
-        let (cut, head): (i64, i64) = {
-            let cut = still.query_row("SELECT cut FROM _rm_source", [], |row| row.get(0))?;
-            (cut, head(&still)?)
-        };
-        if after < cut || after > head {
-            let why = match after < cut {
-                true => format!("its log is kept from change {cut} on, and {after} was the last one seen"),
-                false => format!(
-                    "its log ends at change {head}, and {after} was seen before: the file is an older copy"
-                ),
-            };
+        if let Some(why) = gap(&still, after)? {
             return Ok(Err(LogError::Gap(why)));
         }
         let (until, since_ms): (Option<i64>, Option<i64>) = still.prepare_cached(
@@ -245,18 +351,21 @@ impl Inner {
         let until = until.unwrap_or(after);
         let mut slice = Slice {
             until: until.to_string(),
+            touched: BTreeMap::new(),
             since_ms,
-            left: u64::try_from(head - until).unwrap_or(0),
-            changes: Vec::new(),
+            left: Left::Changes(u64::try_from(head(&still)? - until).unwrap_or(0)),
         };
         if until > after {
             for (at, table) in self.tables.iter().enumerate() {
                 let changes = touched(&still, table, after, until)?;
+                let emptied = false;
                 if !changes.is_empty() {
-                    slice.changes.push((at, changes));
+                    slice.touched.insert(at, Touched { emptied, changes });
                 }
             }
         }
+        drop(still);
+        self.at = until;
         Ok(Ok(slice))
     }
 

@@ -31,7 +31,7 @@ const COLUMNS: &str =
 pub(super) static ENDS: Ends = Ends {
     open: |target| Box::pin(open(target)),
     kind_of: |kind| kind,
-    log: Some(|target, reader, tables| Box::pin(super::log::open(target, reader, tables))),
+    log: Some(&super::log::LOGS),
 };
 
 struct SqliteStore(Arc<Mutex<Connection>>);
@@ -106,7 +106,7 @@ impl Store for SqliteStore {
         Box::pin(self.read(move |connection| connection.execute_batch(&statement)))
     }
 
-    fn stand_still(&mut self) -> Pending<'_, Result<(), Fault>> {
+    fn stand_still<'a>(&'a mut self, _: Option<&'a str>) -> Pending<'a, Result<(), Fault>> {
         Box::pin(self.read(|connection| {
             let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
             // With a log beside the file a reader holds nobody up; otherwise it would.
@@ -147,7 +147,7 @@ impl Store for SqliteStore {
     fn write<'a>(&'a mut self, batch: &'a Batch) -> Pending<'a, Result<(), StoreError>> {
         let batch = batch.clone();
         Box::pin(async move {
-            batch.check().map_err(StoreError::Data)?;
+            batch.check(|float| !float.is_nan()).map_err(StoreError::Data)?;
             let written = self.with(move |connection| {
                 let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 if let Some(mark) = &batch.mark
@@ -218,6 +218,9 @@ fn move_cursor(transaction: &Transaction<'_>, mark: &Mark, rows: u64) -> Result<
 }
 
 fn delete(transaction: &Transaction<'_>, part: &Part, apart: bool) -> Result<(), Error> {
+    if part.emptied {
+        transaction.execute(&format!("DELETE FROM {}", quoted(&part.table.name)), [])?;
+    }
     let mut statement = transaction.prepare_cached(&deletion(&part.table))?;
     for change in &part.changes {
         if change.is_deleted(apart) {

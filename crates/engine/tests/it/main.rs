@@ -22,4 +22,5 @@ mod saved;
 mod sqlite;
 mod states;
 mod stream;
+mod stream_postgres;
 mod support;

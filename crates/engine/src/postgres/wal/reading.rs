@@ -1,0 +1,250 @@
+//! Messages of the log → changes of the tables that are followed, and where that is.
+//!
+//! Nothing here asks the server.
+
+use super::catalogue::{Catalogue, Mapped, Meaning};
+use super::lsn::{Lsn, Position};
+use super::message::{Message, Old, Tuple, Value};
+use crate::fault::{Fault, FaultKind};
+use crate::postgres::value::logged;
+use crate::rules::{Cell, Gathered, Key, Row, Table};
+use std::collections::{BTreeSet, HashMap};
+
+/// Changes, and their size in memory, beyond which a transaction is handed over in pieces.
+const PIECE: (usize, usize) = (10_000, 16 << 20);
+
+/// What was read and not handed over yet.
+pub(super) struct Reading {
+    pub(super) tables: Vec<Table>,
+    pub(super) catalogue: Catalogue,
+    /// Where the server's log ended before the catalogue was read: what comes before may be older than that.
+    pub(super) opened: Lsn,
+    relations: HashMap<u32, Option<Mapped>>,
+    /// Tables that were altered; nothing is read before that was told.
+    pub(super) altered: Option<Vec<usize>>,
+    pub(super) gathered: Gathered,
+    pub(super) at: Position,
+    /// The transaction that is being read.
+    within: Option<Open>,
+    /// When the oldest of what was gathered was committed.
+    pub(super) since_ms: Option<i64>,
+    /// Transactions of which a change was gathered, and that queries may not see yet.
+    pub(super) recent: BTreeSet<u32>,
+}
+
+/// A transaction of which the end has not come.
+struct Open {
+    commit: Lsn,
+    at_ms: i64,
+    xid: u32,
+    /// Changes that came.
+    count: u64,
+    /// Of them, those that were taken before it was read this time.
+    known: u64,
+}
+
+impl Reading {
+    pub(super) fn of(tables: Vec<Table>, catalogue: Catalogue, opened: Lsn) -> Self {
+        Self {
+            tables,
+            catalogue,
+            opened,
+            relations: HashMap::new(),
+            altered: None,
+            gathered: Gathered::default(),
+            at: Position::default(),
+            within: None,
+            since_ms: None,
+            recent: BTreeSet::new(),
+        }
+    }
+
+    /// Whether that is as much as is asked for, or may be held: whole transactions, unless they are too large.
+    pub(super) fn is_enough(&self, most: usize) -> bool {
+        let (count, size) = (self.gathered.count(), self.gathered.size());
+        match &self.within {
+            _ if self.altered.is_some() => true,
+            None => count >= most || size >= PIECE.1,
+            Some(_) => count >= PIECE.0.max(most) || size >= PIECE.1,
+        }
+    }
+
+    /// Whether the rest of a transaction is still to come.
+    pub(super) fn is_within(&self) -> bool {
+        self.within.is_some()
+    }
+
+    /// Nothing of ours lies before.
+    pub(super) fn reach(&mut self, end: Lsn) {
+        if self.within.is_none() && end > self.at.whole {
+            self.at = Position {
+                whole: end,
+                part: None,
+            };
+        }
+    }
+
+    pub(super) fn take(&mut self, message: Message) -> Result<(), Fault> {
+        match message {
+            Message::Begin { commit, at_ms, xid } => {
+                let known = match self.at.part {
+                    _ if commit < self.at.whole => u64::MAX,
+                    Some((of, count)) if of == commit => count,
+                    _ => 0,
+                };
+                let count = 0;
+                self.within = Some(Open {
+                    commit,
+                    at_ms,
+                    xid,
+                    count,
+                    known,
+                });
+            }
+            Message::Commit { end } => {
+                self.within = None;
+                self.reach(end);
+            }
+            Message::Relation(relation) => {
+                let later = self
+                    .within
+                    .as_ref()
+                    .is_some_and(|open| open.commit >= self.opened);
+                let mapped = match self.catalogue.meaning(&self.tables, &relation, later) {
+                    Meaning::Followed(mapped) => Some(mapped),
+                    Meaning::Foreign => None,
+                    Meaning::Altered(at) => {
+                        self.altered = Some(vec![at]);
+                        None
+                    }
+                };
+                self.relations.insert(relation.id, mapped);
+            }
+            Message::Other => {}
+            change => {
+                if self.is_new() {
+                    self.change(change)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a change, and tells whether it was not taken before.
+    fn is_new(&mut self) -> bool {
+        let Some(open) = &mut self.within else {
+            return false;
+        };
+        open.count += 1;
+        let is_new = open.count > open.known;
+        if is_new {
+            self.at.part = Some((open.commit, open.count));
+        }
+        is_new
+    }
+
+    fn change(&mut self, message: Message) -> Result<(), Fault> {
+        match message {
+            Message::Insert { relation, new } => self.put(relation, None, &new, true)?,
+            Message::Update { relation, old, new } => self.put(relation, old.as_ref(), &new, false)?,
+            Message::Delete { relation, old } => self.delete(relation, &old)?,
+            Message::Truncate { relations } => {
+                for relation in relations {
+                    if let Some(Some(mapped)) = self.relations.get(&relation) {
+                        self.gathered.empty(mapped.at);
+                        self.note();
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Something of the open transaction was gathered.
+    fn note(&mut self) {
+        if let Some(open) = &self.within {
+            self.since_ms.get_or_insert(open.at_ms);
+            self.recent.insert(open.xid);
+        }
+    }
+
+    fn put(&mut self, relation: u32, old: Option<&Old>, new: &Tuple, inserted: bool) -> Result<(), Fault> {
+        let Some(Some(mapped)) = self.relations.get(&relation) else {
+            return Ok(());
+        };
+        let (at, table) = (mapped.at, &self.tables[mapped.at]);
+        let (mut row, mut holes) = (Row::with_capacity(mapped.places.len()), Vec::new());
+        for column in 0..mapped.places.len() {
+            // A value that was stored apart and did not change is told of the old row, if that is told at all.
+            let before = || {
+                let old = old.filter(|old| old.is_whole || table.key.contains(&column))?;
+                told(table, mapped, column, &old.values)
+            };
+            row.push(
+                told(table, mapped, column, new)
+                    .or_else(before)
+                    .unwrap_or_else(|| {
+                        holes.push(column);
+                        Cell::Null
+                    }),
+            );
+        }
+        if table.key.iter().any(|column| holes.contains(column)) {
+            return Err(unreadable(table));
+        }
+        let moved = match old {
+            None => None,
+            Some(old) => {
+                let old = old_key(table, mapped, old).ok_or_else(|| unreadable(table))?;
+                Some(old).filter(|old| *old != Key::of(table, &row))
+            }
+        };
+        if let Some(old) = moved {
+            self.gathered.delete(at, &old);
+        }
+        self.gathered.put(at, &self.tables[at], row, inserted, holes);
+        self.note();
+        Ok(())
+    }
+
+    fn delete(&mut self, relation: u32, old: &Old) -> Result<(), Fault> {
+        let Some(Some(mapped)) = self.relations.get(&relation) else {
+            return Ok(());
+        };
+        let table = &self.tables[mapped.at];
+        let key = old_key(table, mapped, old).ok_or_else(|| unreadable(table))?;
+        self.gathered.delete(mapped.at, &key);
+        self.note();
+        Ok(())
+    }
+}
+
+/// A value of the log, if it tells one that can be read.
+fn told(table: &Table, mapped: &Mapped, column: usize, tuple: &Tuple) -> Option<Cell> {
+    let (place, native) = mapped.places[column]?;
+    match tuple.get(place)? {
+        Value::Null => Some(Cell::Null),
+        Value::Unchanged => None,
+        Value::Text(text) => logged(
+            table.columns[column].kind,
+            native,
+            std::str::from_utf8(text).ok()?,
+        ),
+    }
+}
+
+fn old_key(table: &Table, mapped: &Mapped, old: &Old) -> Option<Key> {
+    let cells = table
+        .key
+        .iter()
+        .map(|column| told(table, mapped, *column, &old.values));
+    cells.collect::<Option<Vec<_>>>().map(Key)
+}
+
+fn unreadable(table: &Table) -> Fault {
+    Fault::new(
+        FaultKind::Strange,
+        format!("its log tells a key of {:?} that cannot be read", table.name),
+    )
+}

@@ -1,0 +1,320 @@
+//! A stream in full flow: while the target writes one slice of the log, the next is read.
+
+use super::batch::{Batch, Cursor, Mark, Part};
+use super::copied::Copied;
+use super::log::{ChangeLog, LogError, Slice, Touched};
+use super::owed::Owed;
+use super::report::Told;
+use super::snapshot::{DEADLINE, count, late, nothing, within};
+use super::store::{Store, StoreError};
+use super::stream::{Broken, at_source, at_target};
+use super::table::Table;
+use replica_core::rule::CollectionStats;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::{Instant, timeout};
+
+/// Changes of a batch, at most.
+const MOST: usize = 5000;
+/// How often the source is told what it need not keep any more.
+const TELL: Duration = Duration::from_secs(1);
+
+/// A stream that follows its log.
+pub(super) struct Following<'s> {
+    log: Box<dyn ChangeLog>,
+    writer: Writer<'s>,
+    /// Rows a second, at most.
+    throttle: Option<u32>,
+    /// When the source was last told what it need not keep.
+    released: Instant,
+    /// When tables that are left alone are looked at again.
+    review: Option<Instant>,
+}
+
+impl<'s> Following<'s> {
+    pub(super) fn new(
+        log: Box<dyn ChangeLog>,
+        writer: Writer<'s>,
+        throttle: Option<u32>,
+        review: Option<Instant>,
+    ) -> Self {
+        let released = Instant::now();
+        Self {
+            log,
+            writer,
+            throttle,
+            released,
+            review,
+        }
+    }
+
+    pub(super) async fn follow(&mut self) -> Result<std::convert::Infallible, Broken> {
+        let most = self.throttle.map_or(MOST, |rows| (rows as usize).min(MOST));
+        let mut read = next(&mut *self.log, most).await;
+        loop {
+            let begun = Instant::now();
+            let slice = match read {
+                Ok(slice) => slice,
+                Err(error) => return Err(self.interrupted(error).await),
+            };
+            // While the target writes, the log is read on.
+            let (written, then) = tokio::join!(self.writer.apply(slice), next(&mut *self.log, most));
+            read = then;
+            let rows = written?;
+            if let Some(throttle) = self.throttle {
+                let due = Duration::from_secs_f64(rows as f64 / f64::from(throttle));
+                let rest = due.saturating_sub(begun.elapsed());
+                self.writer.told.stopped_within(rest).await;
+            }
+            self.pause().await?;
+        }
+    }
+
+    /// What is to be done now and then, between two slices.
+    async fn pause(&mut self) -> Result<(), Broken> {
+        let stopping = self.writer.told.is_to_stop();
+        if stopping || self.released.elapsed() > TELL {
+            if !stopping {
+                self.writer.retry(&mut *self.log).await?;
+            }
+            self.released = Instant::now();
+            within("source", self.log.done(&self.writer.cursor.position)).await?;
+        }
+        match stopping {
+            true => Err(Broken::Asked),
+            false if self.review.is_some_and(|review| review <= Instant::now()) => Err(Broken::Again),
+            false => Ok(()),
+        }
+    }
+
+    /// Why the log tells nothing more; what must be copied again is noted in the cursor first.
+    async fn interrupted(&mut self, error: LogError) -> Broken {
+        match error {
+            LogError::Fault(fault) => at_source(&fault),
+            LogError::Gap(_) => Broken::Again,
+            LogError::Altered { until, again } => match self.writer.forget(until, &again).await {
+                Ok(()) => Broken::Again,
+                Err(broken) => broken,
+            },
+        }
+    }
+}
+
+async fn next(log: &mut dyn ChangeLog, most: usize) -> Result<Slice, LogError> {
+    let next = timeout(DEADLINE, log.next(most)).await;
+    next.unwrap_or_else(|_| Err(late().into()))
+}
+
+/// The end that writes.
+pub(super) struct Writer<'s> {
+    told: &'s Told,
+    target: Box<dyn Store>,
+    /// As the target knows them, in the order of the log's.
+    tables: Vec<Table>,
+    mark: Mark,
+    cursor: Cursor,
+    owed: Owed,
+}
+
+impl<'s> Writer<'s> {
+    pub(super) fn new(
+        told: &'s Told,
+        target: Box<dyn Store>,
+        tables: Vec<Table>,
+        mark: Mark,
+        cursor: Cursor,
+    ) -> Self {
+        let owed = Owed::default();
+        Self {
+            told,
+            target,
+            tables,
+            mark,
+            cursor,
+            owed,
+        }
+    }
+
+    /// Moves the mark to where the cursor is.
+    fn moved(&self) -> Mark {
+        Mark {
+            to: Some(self.cursor.clone()),
+            ..self.mark.clone()
+        }
+    }
+
+    /// Writes the cursor alone.
+    pub(super) async fn save(&mut self) -> Result<(), Broken> {
+        let batch = Batch {
+            mark: Some(self.moved()),
+            ..Batch::default()
+        };
+        match self.write(&batch).await? {
+            Ok(()) => Ok(()),
+            Err(why) => Err(Broken::Fault(format!("the target: its table of cursors: {why}"))),
+        }
+    }
+
+    /// Notes that these tables must be copied again.
+    async fn forget(&mut self, until: Option<String>, again: &[usize]) -> Result<(), Broken> {
+        if until.is_none() && again.is_empty() {
+            return Ok(());
+        }
+        let mut copied = Copied::read(&self.cursor.tables);
+        again.iter().for_each(|at| copied.forget(&self.tables[*at].name));
+        self.cursor.tables = copied.written();
+        if let Some(until) = until {
+            self.cursor.position = until;
+        }
+        self.save().await
+    }
+
+    /// Writes it, or says which data the target does not take.
+    async fn write(&mut self, batch: &Batch) -> Result<Result<(), String>, Broken> {
+        let written = timeout(DEADLINE, self.target.write(batch)).await;
+        match written.unwrap_or_else(|_| Err(late().into())) {
+            Ok(()) => Ok(Ok(())),
+            Err(StoreError::Data(why)) => Ok(Err(why)),
+            Err(error) => Err(at_target(&error)),
+        }
+    }
+
+    /// The same, apart if it must be: two rows may have swapped a value that must be unique.
+    async fn try_both_ways(&mut self, batch: &mut Batch) -> Result<Result<(), String>, Broken> {
+        batch.apart = false;
+        let mut written = self.write(batch).await?;
+        if written.is_err() {
+            batch.apart = true;
+            written = self.write(batch).await?;
+        }
+        Ok(written)
+    }
+
+    /// Writes a slice and moves the cursor behind it; how many rows that were.
+    async fn apply(&mut self, slice: Slice) -> Result<u64, Broken> {
+        let Slice {
+            until,
+            touched,
+            since_ms,
+            left,
+        } = slice;
+        let mut rows = 0;
+        if until != self.cursor.position {
+            self.cursor.position = until;
+            let part = |(at, touched): (usize, Touched)| Part {
+                table: self.tables[at].clone(),
+                emptied: touched.emptied,
+                changes: touched.changes,
+            };
+            let parts = touched.into_iter().map(part).collect();
+            let mark = Some(self.moved());
+            let mut batch = Batch {
+                mark,
+                parts,
+                apart: false,
+            };
+            rows = batch.rows();
+            match self.try_both_ways(&mut batch).await? {
+                Ok(()) => self.count(&batch),
+                Err(why) => {
+                    self.piecemeal(batch, why).await?;
+                    self.save().await?;
+                }
+            }
+        }
+        let lag = match since_ms {
+            None => left.is_nothing().then_some(0),
+            Some(since) => Some(now_ms().saturating_sub(since.max(0) as u64)),
+        };
+        self.told.tell_if(|report| {
+            let before = (report.lag_ms, report.backlog, report.backlog_bytes);
+            report.lag_ms = lag;
+            report.left(left);
+            before != (report.lag_ms, report.backlog, report.backlog_bytes)
+        });
+        Ok(rows)
+    }
+
+    fn count(&mut self, batch: &Batch) {
+        for part in &batch.parts {
+            let mut done = nothing(&part.table.name);
+            count(&part.changes, &mut done);
+            self.owed.paid(part);
+            self.told.tell(|report| report.add(&done));
+        }
+        self.show_owed();
+    }
+
+    fn show_owed(&self) {
+        let owed = self.owed.shown();
+        self.told.tell_if(|report| {
+            let other = report.owed != owed;
+            report.owed = owed;
+            other
+        });
+    }
+
+    /// Halves what the target does not take until the rows are found that are at fault; they are owed.
+    async fn piecemeal(&mut self, batch: Batch, why: String) -> Result<(), Broken> {
+        let mut left = vec![(batch, why)];
+        while let Some((batch, why)) = left.pop() {
+            let Some((first, second)) = batch.clone().halves() else {
+                self.owe(&batch, &why)?;
+                continue;
+            };
+            for mut half in [first, second] {
+                match self.try_both_ways(&mut half).await? {
+                    Ok(()) => self.count(&half),
+                    Err(why) => left.push((half, why)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn owe(&mut self, batch: &Batch, why: &str) -> Result<(), Broken> {
+        for part in &batch.parts {
+            if part.emptied {
+                let table = &part.table.name;
+                return Err(Broken::Fault(format!(
+                    "the target: {table} was emptied in the source, and cannot be here: {why}"
+                )));
+            }
+            let errors = part.changes.len() as u64;
+            self.owed.note(part, why);
+            let done = CollectionStats {
+                errors,
+                ..nothing(&part.table.name)
+            };
+            self.told.tell(|report| report.add(&done));
+        }
+        self.show_owed();
+        Ok(())
+    }
+
+    /// Tries the rows again that the target did not take, as they are now: a parent may have come meanwhile.
+    async fn retry(&mut self, log: &mut dyn ChangeLog) -> Result<(), Broken> {
+        for (name, keys) in self.owed.due() {
+            let Some(at) = self.tables.iter().position(|table| table.name == name) else {
+                continue;
+            };
+            let changes = within("source", log.again(at, &keys)).await?;
+            for change in changes {
+                let batch = Batch {
+                    mark: Some(self.mark.clone()),
+                    ..Batch::of(&self.tables[at], &[change])
+                };
+                match self.write(&batch).await? {
+                    Ok(()) => self.count(&batch),
+                    Err(why) => batch.parts.iter().for_each(|part| self.owed.note(part, &why)),
+                }
+            }
+        }
+        self.show_owed();
+        Ok(())
+    }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
