@@ -77,6 +77,7 @@ impl MariaDb {
             "--log-bin=binlog".into(),
             "--log-slave-updates=1".into(),
             "--binlog-format=ROW".into(),
+            "--binlog-row-metadata=FULL".into(),
             "--innodb-flush-log-at-trx-commit=0".into(),
             "--innodb-buffer-pool-size=16M".into(),
             "--innodb-log-file-size=8M".into(),

@@ -5,6 +5,7 @@
 
 mod ask;
 mod beat;
+mod binlog;
 mod connect;
 mod doctor;
 mod followers;

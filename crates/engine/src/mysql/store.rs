@@ -15,7 +15,7 @@ use replica_core::source::Pending;
 use std::collections::HashSet;
 
 /// A value that does not fit is an error rather than cut; instants are in UTC.
-const SETUP: &str = "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'";
+pub(super) const SETUP: &str = "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'";
 const COLUMNS: &str = "SELECT c.table_name, c.column_name, c.data_type, c.column_type, c.is_nullable = 'YES', c.extra LIKE '%GENERATED%' AND c.extra NOT LIKE '%DEFAULT_GENERATED%',
         c.numeric_precision, c.numeric_scale, k.ordinal_position
     FROM information_schema.columns c JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
@@ -23,6 +23,8 @@ const COLUMNS: &str = "SELECT c.table_name, c.column_name, c.data_type, c.column
         AND k.column_name = c.column_name AND k.constraint_name = 'PRIMARY'
     WHERE c.table_schema = database() AND t.table_type = 'BASE TABLE' AND c.table_name NOT LIKE '\\_rm\\_%' AND c.table_name <> 'fleet_heartbeat'
     ORDER BY c.table_name, c.ordinal_position";
+/// Of every column: its table, name, type, character set, digits of its seconds and bytes.
+pub(super) const COLUMNS_OF: &str = "SELECT table_name, column_name, data_type, column_type, character_set_name, datetime_precision, character_octet_length FROM information_schema.columns WHERE table_schema = database()";
 /// Tables with a second key that must be unique.
 const UNIQUE: &str = "SELECT DISTINCT table_name FROM information_schema.statistics WHERE table_schema = database() AND non_unique = 0 AND index_name <> 'PRIMARY'";
 /// All columns of a key together, in InnoDB.
@@ -38,7 +40,7 @@ pub(super) static ENDS: Ends = Ends {
         Kind::Instant => Kind::DateTime,
         other => other,
     },
-    log: None,
+    log: Some(&super::binlog::LOGS),
 };
 
 struct MySqlStore {
@@ -113,9 +115,16 @@ impl Store for MySqlStore {
         })
     }
 
-    fn stand_still<'a>(&'a mut self, _: Option<&'a str>) -> Pending<'a, Result<(), Fault>> {
-        let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-        Box::pin(async move { self.client.query_drop(begin).await.map_err(|error| fault(&error)) })
+    fn stand_still<'a>(&'a mut self, after: Option<&'a str>) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            match after {
+                Some(after) => super::binlog::stand_still(&mut self.client, after).await,
+                None => {
+                    let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+                    self.client.query_drop(begin).await.map_err(|error| fault(&error))
+                }
+            }
+        })
     }
 
     fn rows<'a>(
@@ -278,7 +287,7 @@ async fn exec(
     sent.map_err(|error| refused(&error))
 }
 
-fn positional(values: Vec<Value>) -> Params {
+pub(super) fn positional(values: Vec<Value>) -> Params {
     match values.is_empty() {
         true => Params::Empty,
         false => Params::Positional(values),
@@ -461,11 +470,23 @@ fn update(table: &Table) -> String {
     format!("UPDATE {} SET {set} WHERE {}", quoted(&table.name), of_key(table))
 }
 
+/// The rows of so many keys.
+pub(super) fn by_keys(table: &Table, keys: usize) -> String {
+    let columns: Vec<String> = table.columns.iter().map(expression).collect();
+    let key = list(table.key_columns(), str::to_owned);
+    let marks = marks(table.key.len(), keys);
+    format!(
+        "SELECT {} FROM {} WHERE ({key}) IN ({marks})",
+        columns.join(", "),
+        quoted(&table.name)
+    )
+}
+
 fn for_update(table: &Table, row: &Row) -> Row {
     row.iter().cloned().chain(Key::of(table, row).0).collect()
 }
 
-fn cell(kind: Kind, value: Value) -> Cell {
+pub(super) fn cell(kind: Kind, value: Value) -> Cell {
     match value {
         Value::NULL => Cell::Null,
         Value::Int(number) => Cell::Int(number.into()),
@@ -493,7 +514,7 @@ fn cell(kind: Kind, value: Value) -> Cell {
     }
 }
 
-fn value(cell: &Cell) -> Value {
+pub(super) fn value(cell: &Cell) -> Value {
     match cell {
         Cell::Null => Value::NULL,
         Cell::Int(number) => match i64::try_from(*number) {

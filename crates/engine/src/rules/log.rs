@@ -37,6 +37,8 @@ pub enum Left {
     Changes(u64),
     /// Bytes of the log, whatever stands in them.
     Bytes(u64),
+    /// Something, of which it cannot tell how much.
+    Some,
 }
 
 impl Left {

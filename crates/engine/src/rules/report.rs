@@ -76,6 +76,7 @@ impl Report {
     pub(super) fn left(&mut self, left: Left) {
         (self.backlog, self.backlog_bytes) = match left {
             Left::Changes(changes) => (Some(changes), None),
+            Left::Some => (None, None),
             Left::Bytes(bytes) => ((bytes == 0).then_some(0), Some(bytes)),
         };
     }
@@ -85,6 +86,15 @@ impl Report {
 pub struct Told {
     report: watch::Sender<Report>,
     stop: watch::Receiver<bool>,
+}
+
+/// Nothing stops silently, not even by a mistake of ours.
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.ended("it failed in a way that nobody foresaw: its last words are in the log");
+        }
+    }
 }
 
 impl Told {
@@ -151,5 +161,28 @@ impl Told {
         let mut stop = self.stop.clone();
         // Who would say so may be gone: that is as good.
         timeout(pause, stop.wait_for(|stop| *stop)).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_that_panics_says_so() {
+        let (_stop, asked) = watch::channel(false);
+        let told = Told::new(asked);
+        let seen = told.seen();
+        let failed = tokio::spawn(async move {
+            tokio::task::yield_now().await;
+            let count = told.last(|report| report.owed.len());
+            assert_eq!(count, 1, "a mistake");
+        });
+        assert!(failed.await.is_err());
+        let phase = seen.borrow().phase.clone();
+        assert!(
+            matches!(&phase, Phase::Ended { why } if why.contains("nobody foresaw")),
+            "{phase:?}"
+        );
     }
 }

@@ -82,6 +82,9 @@ fn refused(error: &Error) -> StoreError {
     match (data, error) {
         (true, Error::SqliteFailure(_, Some(message))) => StoreError::Data(message.clone()),
         (true, _) => StoreError::Data(error.to_string()),
+        (false, Error::ToSqlConversionFailure(_)) => {
+            StoreError::Data("SQLite has no whole number beyond 2⁶³ − 1".to_owned())
+        }
         // What our own statement was refused for; it quotes names, never values.
         (false, Error::SqlInputError { msg, .. }) => {
             StoreError::Fault(Fault::new(FaultKind::Strange, msg.clone()))

@@ -22,5 +22,6 @@ mod saved;
 mod sqlite;
 mod states;
 mod stream;
+mod stream_mariadb;
 mod stream_postgres;
 mod support;
