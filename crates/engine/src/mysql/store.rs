@@ -6,7 +6,7 @@ use super::connect::{fault, lend};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{
     Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Part, Row, Said, Store, StoreError, Table,
-    cursors,
+    cursors, gone,
 };
 use crate::target::Target;
 use mysql_async::prelude::Queryable;
@@ -211,6 +211,29 @@ impl Store for MySqlStore {
             Ok(Claim::of(epoch, said))
         })
     }
+
+    fn forget<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Vec<String>, Fault>> {
+        Box::pin(async move {
+            forget(&mut self.client, reader)
+                .await
+                .map_err(|error| fault(&error))
+        })
+    }
+}
+
+async fn forget(client: &mut Conn, reader: &str) -> Result<Vec<String>, Error> {
+    let there = "SELECT 1 FROM information_schema.tables WHERE table_schema = database() AND table_name = '_rm_cursor'";
+    if client.query_first::<u8, _>(there).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let delete = "DELETE FROM _rm_cursor WHERE reader = ?";
+    client.exec_drop(delete, (reader,)).await?;
+    let cursors = client.affected_rows();
+    let left: Option<u64> = client.query_first("SELECT count(*) FROM _rm_cursor").await?;
+    if left == Some(0) {
+        client.query_drop("DROP TABLE _rm_cursor").await?;
+    }
+    Ok(gone(reader, cursors, left == Some(0)))
 }
 
 async fn move_cursor(

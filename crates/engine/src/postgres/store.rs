@@ -7,7 +7,7 @@ use super::connect::{fault, open as connect};
 use super::value::{kind, plain};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{
-    Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Row, Store, StoreError, Table, cursors,
+    Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Row, Store, StoreError, Table, cursors, gone,
 };
 use crate::target::Target;
 use replica_core::source::Pending;
@@ -202,6 +202,29 @@ impl Store for PostgresStore {
             Ok(Claim::of(row.get(0), (row.get(1), row.get(2), row.get(3))))
         })
     }
+
+    fn forget<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Vec<String>, Fault>> {
+        Box::pin(async move { forget(&self.client, reader).await.map_err(|error| fault(&error)) })
+    }
+}
+
+async fn forget(client: &Client, reader: &str) -> Result<Vec<String>, Error> {
+    let there = client
+        .query_one("SELECT to_regclass('_rm_cursor') IS NOT NULL", &[])
+        .await?;
+    if !there.get::<_, bool>(0) {
+        return Ok(Vec::new());
+    }
+    let delete = "DELETE FROM _rm_cursor WHERE reader = $1 RETURNING 1";
+    let cursors = client.query_typed(delete, &[(&reader, Type::TEXT)]).await?.len() as u64;
+    let left = client
+        .query_one("SELECT count(*) FROM _rm_cursor", &[])
+        .await?
+        .get::<_, i64>(0);
+    if left == 0 {
+        client.batch_execute("DROP TABLE _rm_cursor").await?;
+    }
+    Ok(gone(reader, cursors, left == 0))
 }
 
 async fn move_cursor(

@@ -151,6 +151,13 @@ impl Part {
     }
 }
 
+/// What is told of a cursor that was taken away, and of their table if that went with it.
+pub(crate) fn gone(reader: &str, cursors: u64, table: bool) -> Vec<String> {
+    let cursor = (cursors > 0).then(|| format!("the cursor {reader:?} of the table _rm_cursor"));
+    let table = table.then(|| "the table _rm_cursor".to_owned());
+    cursor.into_iter().chain(table).collect()
+}
+
 /// The statement that makes the table of cursors; `name` is the type of a reader's name, which must be compared byte by byte.
 pub(crate) fn creation(name: &str) -> String {
     format!(

@@ -1,8 +1,9 @@
 //! What running a rule would do, without doing it.
 
 use super::plan::{Direction, Plan};
+use super::snapshot::late;
 use super::table::{Column, Table};
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use std::time::Duration;
 
 /// How long each end may take to connect and to list its tables.
@@ -27,14 +28,24 @@ pub struct Prospect {
     pub to: String,
     /// Each table that the rule names, or why an end cannot be asked.
     pub tables: Result<Vec<(String, Outlook)>, String>,
+    /// Why the log of the source cannot be followed, each with what mends it.
+    pub hindrances: Vec<String>,
 }
 
 /// Looks at both ends of each way of a rule. Nothing is changed.
 pub async fn examine(plan: &Plan) -> Vec<Prospect> {
     let mut prospects = Vec::new();
     for direction in &plan.directions {
+        let mut hindrances = Vec::new();
         let tables = match (listed(&direction.from).await, listed(&direction.to).await) {
-            (Ok(source), Ok(target)) => Ok(outlooks(plan, direction, &source, &target)),
+            (Ok(source), Ok(target)) => {
+                let mut tables = outlooks(plan, direction, &source, &target);
+                match logged(plan, direction, &source, &mut tables).await {
+                    Ok(found) => hindrances = found,
+                    Err(fault) => hindrances.push(fault.to_string()),
+                }
+                Ok(tables)
+            }
             (Err(fault), _) => Err(format!("{}: {fault}", direction.from.words())),
             (_, Err(fault)) => Err(format!("{}: {fault}", direction.to.words())),
         };
@@ -42,22 +53,41 @@ pub async fn examine(plan: &Plan) -> Vec<Prospect> {
             from: direction.from.words(),
             to: direction.to.words(),
             tables,
+            hindrances,
         });
     }
     prospects
 }
 
+/// What stands in the way of the log, where the rule follows one; tables of which it cannot tell are refused.
+async fn logged(
+    plan: &Plan,
+    direction: &Direction,
+    source: &[Table],
+    outlooks: &mut [(String, Outlook)],
+) -> Result<Vec<String>, Fault> {
+    if !plan.follows(direction) {
+        return Ok(Vec::new());
+    }
+    let is_well = |table: &&Table| matches!(outlooks.iter().find(|(name, _)| *name == table.name), Some((_, outlook)) if !matches!(outlook, Outlook::Refused(_)));
+    let tables: Vec<Table> = source.iter().filter(is_well).cloned().collect();
+    let examined = direction.from.examine_log(tables.clone());
+    let findings = tokio::time::timeout(DEADLINE, examined)
+        .await
+        .unwrap_or_else(|_| Err(late(DEADLINE)))?;
+    for (at, why) in findings.refused {
+        if let Some((_, outlook)) = outlooks.iter_mut().find(|(name, _)| *name == tables[at].name) {
+            *outlook = Outlook::Refused(why);
+        }
+    }
+    Ok(findings.hindrances)
+}
+
 async fn listed(end: &super::plan::End) -> Result<Vec<Table>, Fault> {
     let list = async { end.open().await?.tables().await };
-    let late = || {
-        Fault::new(
-            FaultKind::TimedOut,
-            format!("no answer within {} s", DEADLINE.as_secs()),
-        )
-    };
     tokio::time::timeout(DEADLINE, list)
         .await
-        .unwrap_or_else(|_| Err(late()))
+        .unwrap_or_else(|_| Err(late(DEADLINE)))
 }
 
 fn outlooks(

@@ -101,7 +101,7 @@ impl<'s> Following<'s> {
 
 async fn next(log: &mut dyn ChangeLog, most: usize) -> Result<Slice, LogError> {
     let next = timeout(DEADLINE, log.next(most)).await;
-    next.unwrap_or_else(|_| Err(late().into()))
+    next.unwrap_or_else(|_| Err(late(DEADLINE).into()))
 }
 
 /// The end that writes.
@@ -171,7 +171,7 @@ impl<'s> Writer<'s> {
     /// Writes it, or says which data the target does not take.
     async fn write(&mut self, batch: &Batch) -> Result<Result<(), String>, Broken> {
         let written = timeout(DEADLINE, self.target.write(batch)).await;
-        match written.unwrap_or_else(|_| Err(late().into())) {
+        match written.unwrap_or_else(|_| Err(late(DEADLINE).into())) {
             Ok(()) => Ok(Ok(())),
             Err(StoreError::Data(why)) => Ok(Err(why)),
             Err(error) => Err(at_target(&error)),

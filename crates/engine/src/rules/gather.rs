@@ -241,8 +241,8 @@ mod tests {
         let (table, mut gathered) = (table(), Gathered::default());
         gathered.put(0, &table, row("a", "x", 0), false, vec![2]);
         gathered.put(0, &table, row("a", "x", 0), false, vec![2]);
-        assert_eq!(gathered.unknown(&[table.clone()]).len(), 1);
+        assert_eq!(gathered.unknown(std::slice::from_ref(&table)).len(), 1);
         gathered.put(0, &table, row("a", "x", 3), false, Vec::new());
-        assert_eq!(gathered.unknown(&[table.clone()]), []);
+        assert_eq!(gathered.unknown(std::slice::from_ref(&table)), []);
     }
 }

@@ -39,7 +39,7 @@ pub fn keep(plan: &Arc<Plan>, pace: Pace, stop: &watch::Receiver<bool>) -> Vec<K
         let (from, to) = (direction.from.words(), direction.to.words());
         let task = tokio::spawn(async move {
             let direction = &plan.directions[at];
-            match plan.rule.mode == RuleMode::Cdc && direction.from.has_log() {
+            match plan.follows(direction) {
                 true => Stream::new(&plan, direction, pace.throttle, told).run().await,
                 false => repeat(&plan, direction, pace.every, &told).await,
             }

@@ -82,12 +82,29 @@ impl fmt::Display for LogError {
 
 impl std::error::Error for LogError {}
 
+/// What a database is asked for, by a connection that is made for it.
+pub type Asked<T> = Pending<'static, Result<T, Fault>>;
+
+/// Opens the log for a reader of that name and these tables, and makes the source keep one.
+pub type OpenLog = fn(Target, String, Vec<Table>) -> Asked<Box<dyn ChangeLog>>;
+
 /// A log, as a database module offers it.
 pub struct Logs {
-    /// Opens it for a reader of that name and these tables, and makes the source keep one.
-    pub open: fn(Target, String, Vec<Table>) -> Pending<'static, Result<Box<dyn ChangeLog>, Fault>>,
+    /// Opens it.
+    pub open: OpenLog,
+    /// Looks whether it could be opened for these tables, and changes nothing.
+    pub examine: fn(Target, Vec<Table>) -> Asked<Findings>,
     /// Takes away what was made in the source for a reader of that name; tells what that was.
-    pub forget: fn(Target, String) -> Pending<'static, Result<Vec<String>, Fault>>,
+    pub forget: fn(Target, String) -> Asked<Vec<String>>,
+}
+
+/// What stands in the way of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Of all of it, each with what mends it.
+    pub hindrances: Vec<String>,
+    /// Of single tables, by their places.
+    pub refused: Vec<(usize, String)>,
 }
 
 /// A log that is open. Every call has the deadline of whoever makes it.

@@ -3,7 +3,7 @@
 use crate::driver::driver_of;
 use crate::fault::{Fault, FaultKind};
 use crate::rules::cell::Kind;
-use crate::rules::log::ChangeLog;
+use crate::rules::log::{ChangeLog, Findings};
 use crate::rules::store::{Ends, Store};
 use crate::rules::table::Table;
 use crate::target::Target;
@@ -104,6 +104,13 @@ impl Direction {
     }
 }
 
+impl Plan {
+    /// Whether that way of the rule follows a log; otherwise it is mirrored again and again.
+    pub fn follows(&self, direction: &Direction) -> bool {
+        self.rule.mode == RuleMode::Cdc && direction.from.has_log()
+    }
+}
+
 fn project<'t>(tree: &'t Tree, name: &str) -> Result<&'t TreeProject, String> {
     let found = tree.projects.iter().find(|project| &*project.name == name);
     found.ok_or_else(|| format!("the tree has no project {name:?}"))
@@ -163,8 +170,8 @@ impl End {
         (ends.open)(self.target.clone()).await
     }
 
-    /// Whether its changes can be followed; otherwise it can only be mirrored again and again.
-    pub fn has_log(&self) -> bool {
+    /// Whether its changes can be followed.
+    fn has_log(&self) -> bool {
         self.ends().is_some_and(|ends| ends.log.is_some())
     }
 
@@ -178,6 +185,14 @@ impl End {
             ));
         };
         (logs.open)(self.target.clone(), reader.to_owned(), tables).await
+    }
+
+    /// Looks whether the log of its changes could be opened for these tables.
+    pub(super) async fn examine_log(&self, tables: Vec<Table>) -> Result<Findings, Fault> {
+        match self.ends().and_then(|ends| ends.log) {
+            Some(logs) => (logs.examine)(self.target.clone(), tables).await,
+            None => Ok(Findings::default()),
+        }
     }
 
     /// Takes away what was made there for a reader of that name to read its log; tells what that was.

@@ -251,7 +251,7 @@ impl<'r> SnapshotRun<'r> {
                 ..Batch::of(table, changes)
             };
             let written = tokio::time::timeout(DEADLINE, self.target.write(&batch)).await;
-            match written.unwrap_or_else(|_| Err(StoreError::Fault(late()))) {
+            match written.unwrap_or_else(|_| Err(StoreError::Fault(late(DEADLINE)))) {
                 Ok(()) => count(changes, done),
                 Err(StoreError::Fault(fault)) => return Err(Stopped::Fault { end: "target", fault }),
                 Err(StoreError::Fenced) => return Err(Stopped::Fenced),
@@ -334,13 +334,13 @@ pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Stopped> {
     let done = tokio::time::timeout(DEADLINE, work).await;
-    done.unwrap_or_else(|_| Err(late()))
+    done.unwrap_or_else(|_| Err(late(DEADLINE)))
         .map_err(|fault| Stopped::Fault { end, fault })
 }
 
-pub(super) fn late() -> Fault {
+pub(super) fn late(after: Duration) -> Fault {
     Fault::new(
         FaultKind::TimedOut,
-        format!("no answer within {} s", DEADLINE.as_secs()),
+        format!("no answer within {} s", after.as_secs()),
     )
 }

@@ -180,4 +180,7 @@ pub trait Store: Send {
 
     /// Makes a reader's cursor one's own, and its table where it is missing.
     fn claim<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Claim, Fault>>;
+
+    /// Takes a reader's cursor away, and with the last one their table; tells what was there.
+    fn forget<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Vec<String>, Fault>>;
 }

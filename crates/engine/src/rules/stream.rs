@@ -188,7 +188,7 @@ impl<'p> Stream<'p> {
             };
             let written = timeout(DEADLINE, target.write(&still)).await;
             written
-                .unwrap_or_else(|_| Err(late().into()))
+                .unwrap_or_else(|_| Err(late(DEADLINE).into()))
                 .map_err(|error| at_target(&error))?;
         }
         let claim = within("target", target.claim(&self.reader)).await?;
@@ -229,7 +229,7 @@ async fn resumed(log: &mut dyn ChangeLog, cursor: Option<Cursor>) -> Result<(Cur
 /// Where the log is now, or why it does not reach so far back.
 async fn sought(log: &mut dyn ChangeLog, after: Option<&str>) -> Result<Result<String, String>, Broken> {
     let sought = timeout(DEADLINE, log.seek(after)).await;
-    match sought.unwrap_or_else(|_| Err(late().into())) {
+    match sought.unwrap_or_else(|_| Err(late(DEADLINE).into())) {
         Ok(position) => Ok(Ok(position)),
         Err(LogError::Gap(why)) => Ok(Err(why)),
         Err(LogError::Altered { .. }) => Err(Broken::Again),

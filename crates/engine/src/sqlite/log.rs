@@ -6,7 +6,7 @@
 use super::store::{BUSY, Bound, cell, quoted};
 use super::{blocking, fault, open as open_file, path_of};
 use crate::fault::{Fault, FaultKind};
-use crate::rules::{Change, ChangeLog, Key, Left, LogError, Logs, Row, Slice, Table, Touched};
+use crate::rules::{Change, ChangeLog, Findings, Key, Left, LogError, Logs, Row, Slice, Table, Touched};
 use crate::target::Target;
 use replica_core::source::Pending;
 use rusqlite::types::ValueRef;
@@ -31,8 +31,32 @@ const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
 /// The log of a file.
 pub(super) static LOGS: Logs = Logs {
     open: |target, reader, tables| Box::pin(open(target, reader, tables)),
+    examine: |target, tables| Box::pin(examine(target, tables)),
     forget: |target, reader| Box::pin(forget(target, reader)),
 };
+
+/// Whether triggers can be made there.
+async fn examine(target: Target, tables: Vec<Table>) -> Result<Findings, Fault> {
+    let path = path_of(&target)?;
+    let shown = path.display().to_string();
+    let is_writable = blocking(move || {
+        let connection = open_file(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(BUSY).map_err(|error| fault(&error))?;
+        // Begins to write, and lets it be.
+        let begun = connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
+        Ok(begun.is_ok())
+    });
+    let hindrance = format!("its file cannot be written, which following it needs: chmod u+w {shown}");
+    let wide = (0..).zip(&tables).filter(|(_, table)| table.key.len() > WIDEST);
+    Ok(Findings {
+        hindrances: (!is_writable.await?).then_some(hindrance).into_iter().collect(),
+        refused: wide.map(|(at, table)| (at, too_wide(table))).collect(),
+    })
+}
+
+fn too_wide(table: &Table) -> String {
+    format!("the key of {:?} has more than {WIDEST} columns", table.name)
+}
 
 /// Opens the log, and makes it where it is missing.
 async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
@@ -41,8 +65,7 @@ async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<
         let mut connection = open_file(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.busy_timeout(BUSY).map_err(|error| fault(&error))?;
         if let Some(wide) = tables.iter().find(|table| table.key.len() > WIDEST) {
-            let why = format!("the key of {:?} has more than {WIDEST} columns", wide.name);
-            return Err(Fault::new(FaultKind::NotAsked, why));
+            return Err(Fault::new(FaultKind::NotAsked, too_wide(wide)));
         }
         let installed = install(&mut connection, &reader, &tables).map_err(|error| fault(&error))?;
         Ok(SqliteLog {

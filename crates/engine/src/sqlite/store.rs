@@ -7,6 +7,7 @@ use super::{blocking, fault, open as open_file, path_of};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{
     Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Part, Row, Store, StoreError, Table, cursors,
+    gone,
 };
 use crate::target::Target;
 use replica_core::source::Pending;
@@ -177,6 +178,11 @@ impl Store for SqliteStore {
         })
     }
 
+    fn forget<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Vec<String>, Fault>> {
+        let reader = reader.to_owned();
+        Box::pin(self.read(move |connection| forget(connection, &reader)))
+    }
+
     fn claim<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Claim, Fault>> {
         let reader = reader.to_owned();
         Box::pin(self.read(move |connection| {
@@ -218,6 +224,21 @@ fn move_cursor(transaction: &Transaction<'_>, mark: &Mark, rows: u64) -> Result<
             mark.epoch
         ])?;
     Ok(moved == 1)
+}
+
+fn forget(connection: &mut Connection, reader: &str) -> Result<Vec<String>, Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let count = |query: &str| transaction.query_row(query, [], |row| row.get::<_, i64>(0));
+    if count("SELECT count(*) FROM sqlite_schema WHERE name = '_rm_cursor'")? == 0 {
+        return Ok(Vec::new());
+    }
+    let cursors = transaction.execute("DELETE FROM _rm_cursor WHERE reader = ?1", [reader])?;
+    let is_last = count("SELECT count(*) FROM _rm_cursor")? == 0;
+    if is_last {
+        transaction.execute_batch("DROP TABLE _rm_cursor")?;
+    }
+    transaction.commit()?;
+    Ok(gone(reader, cursors as u64, is_last))
 }
 
 fn delete(transaction: &Transaction<'_>, part: &Part, apart: bool) -> Result<(), Error> {

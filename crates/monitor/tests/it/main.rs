@@ -28,6 +28,8 @@ mod prometheus;
 mod remote_write;
 #[cfg(feature = "drivers")]
 mod rules;
+#[cfg(feature = "drivers")]
+mod rules_killed;
 mod scaffold;
 mod security;
 mod support;

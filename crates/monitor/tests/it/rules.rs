@@ -2,14 +2,11 @@
 
 use crate::support::{binary, with_servers};
 use anyhow::{Context, Result, ensure};
-use replica_lab::{ADMIN, Lab, Postgres, SqliteFile, wait_for};
+use replica_lab::{ADMIN, Lab, MariaDb, PLAIN, Postgres, SqliteFile, wait_for};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::process::{Child, Command, Output};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::sync::watch;
 
 const SOON: Duration = Duration::from_secs(40);
 
@@ -131,10 +128,10 @@ async fn what_cannot_be_run_is_said() -> Result<()> {
 }
 
 /// A `run` of its own process; dropped, it is killed as kill -9 does.
-struct Runner(Child);
+pub(crate) struct Runner(Child);
 
 impl Runner {
-    fn start(lab: &Lab, more: &[&str]) -> Result<Self> {
+    pub(crate) fn start(lab: &Lab, more: &[&str]) -> Result<Self> {
         let log = File::create(lab.path().join("run.log"))?;
         let child = binary()
             .current_dir(lab.path())
@@ -153,11 +150,11 @@ impl Drop for Runner {
     }
 }
 
-fn said(lab: &Lab) -> String {
+pub(crate) fn said(lab: &Lab) -> String {
     std::fs::read_to_string(lab.path().join("run.log")).unwrap_or_default()
 }
 
-async fn until_it_says(lab: &Lab, what: &str) -> Result<()> {
+pub(crate) async fn until_it_says(lab: &Lab, what: &str) -> Result<()> {
     let waited = wait_for(what, SOON, async || said(lab).contains(what)).await;
     waited.with_context(|| said(lab))
 }
@@ -237,68 +234,73 @@ async fn a_rule_that_cannot_be_kept_going_is_not_begun() -> Result<()> {
     Ok(())
 }
 
-/// Inserts, changes, moves and deletes rows until it is told to stop, and counts its statements.
-async fn churn(file: SqliteFile, churned: Arc<AtomicU64>, mut stop: watch::Receiver<bool>) -> Result<()> {
-    let mut client = file.client().await?;
-    let mut dice = 1_u64;
-    let mut roll = |sides: u64| {
-        dice = dice
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (dice >> 33) % sides
-    };
-    while !*stop.borrow_and_update() {
-        let (one, other) = (roll(500), roll(500));
-        client
-            .execute(&match roll(5) {
-                0 | 1 => format!("INSERT INTO users VALUES ({one}, 'n{other}') ON CONFLICT (id) DO UPDATE SET name = excluded.name"),
-                2 => format!("UPDATE users SET name = 'u{other}' WHERE id % 7 = {}", one % 7),
-                3 => format!("DELETE FROM users WHERE id = {one}"),
-                _ => format!("UPDATE OR IGNORE users SET id = {other} WHERE id = {one}"),
-            })
-            .await?;
-        churned.fetch_add(1, Relaxed);
-        tokio::task::yield_now().await;
-    }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forty_kills_lose_and_double_nothing() {
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rule_made_is_dropped() {
     with_servers(async {
-        let shop = Shop::open("cdc").await?;
-        let target = Postgres::primary(&shop.lab, "server").await?;
+        let lab = Lab::new()?;
+        let source = Postgres::primary(&lab, "source").await?;
+        let target = SqliteFile::new(&lab, "target").await?;
         let tree = json!({
             "replicas": {
-                "shop": { "m": { "role": "master", "dialect": "sqlite", "uri": shop.source.uri() } },
-                "mirror": { "m": { "role": "master", "dialect": "postgres", "uri": target.uri(ADMIN) } },
+                "shop": { "m": { "role": "master", "dialect": "postgres", "uri": source.uri(ADMIN) } },
+                "mirror": { "m": { "role": "master", "dialect": "sqlite", "uri": target.uri() } },
             },
-            "rules": { "copy": { "source": "shop", "target": "mirror", "mode": "cdc", "collections": ["users"] } },
+            "rules": { "copy": { "source": "shop", "target": "mirror", "mode": "cdc", "collections": ["*"] } },
         });
-        std::fs::write(shop.lab.path().join("t.json"), tree.to_string())?;
-        let (stop, stopped) = watch::channel(false);
-        let source = SqliteFile::clone(&shop.source);
-        let churned = Arc::new(AtomicU64::new(0));
-        let churning = tokio::spawn(churn(source, Arc::clone(&churned), stopped));
-        for round in 0..40_u64 {
-            let runner = Runner::start(&shop.lab, &[])?;
-            if round % 4 == 0 {
-                until_it_says(&shop.lab, "streaming").await?;
-            }
-            // Anywhere between its first statement and its being in full flow.
-            let until = churned.load(Relaxed) + round * 37 % 150;
-            wait_for("some writes", SOON, async || churned.load(Relaxed) >= until).await?;
-            drop(runner);
+        std::fs::write(lab.path().join("t.json"), tree.to_string())?;
+        let runner = Runner::start(&lab, &[])?;
+        until_it_says(&lab, "streaming").await?;
+        let mut client = source.client().await?;
+        let made = "SELECT (SELECT count(*) FROM pg_replication_slots) + (SELECT count(*) FROM pg_publication)";
+        assert_eq!(client.query(made).await?.as_deref(), Some("2"));
+        drop(runner);
+        let drop_it = || -> Result<(Option<i32>, String)> {
+            let dropped = binary().current_dir(lab.path()).args(["rules", "drop", "copy", "--tree", "t.json"]).output()?;
+            Ok((dropped.status.code(), String::from_utf8(dropped.stdout)?))
+        };
+        let (code, said) = drop_it()?;
+        assert_eq!(code, Some(0), "{said}");
+        for what in ["shop / m: dropped the replication slot rm_", "shop / m: dropped the publication rm_", "mirror / m: dropped the table _rm_cursor"] {
+            ensure!(said.contains(what), "{said}");
         }
-        stop.send(true)?;
-        churning.await??;
-        let _runner = Runner::start(&shop.lab, &[])?;
-        let wanted = shop.source.client().await?
-            .query("SELECT group_concat(r, ';') FROM (SELECT id || name AS r FROM users ORDER BY id)").await?;
-        let mut client = target.client().await?;
-        let all = "SELECT string_agg(id || name, ';' ORDER BY id) FROM users";
-        let waited = wait_for("both to be the same", SOON, async || client.query(all).await.is_ok_and(|found| found == wanted)).await;
-        waited.with_context(|| said(&shop.lab))
+        assert_eq!(client.query(made).await?.as_deref(), Some("0"));
+        let (code, said) = drop_it()?;
+        assert_eq!((code, &*said), (Some(0), "shop / m: there was nothing\nmirror / m: there was nothing\n"));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_way_is_told_with_what_mends_it() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        let (first, second) = (Postgres::primary(&lab, "first").await?, MariaDb::primary(&lab, "second").await?);
+        let target = SqliteFile::new(&lab, "target").await?;
+        first.execute(&["CREATE TABLE stock (id int PRIMARY KEY)", "ALTER SYSTEM SET wal_level = replica"]).await?;
+        first.execute(&[&format!("GRANT SELECT ON stock TO {PLAIN}")]).await?;
+        first.stop().await?;
+        first.start().await?;
+        second.execute(&["CREATE TABLE lab.words (id uuid PRIMARY KEY)", "SET GLOBAL binlog_row_metadata = NO_LOG"]).await?;
+        let rule = |source: &str| json!({ "source": source, "target": "mirror", "mode": "cdc", "collections": ["*"] });
+        let tree = json!({
+            "replicas": {
+                "pg": { "m": { "role": "master", "dialect": "postgres", "uri": first.uri(PLAIN) } },
+                "my": { "m": { "role": "master", "dialect": "mariadb", "uri": second.uri(ADMIN) } },
+                "mirror": { "m": { "role": "master", "dialect": "sqlite", "uri": target.uri() } },
+            },
+            "rules": { "of-pg": rule("pg"), "of-my": rule("my") },
+        });
+        std::fs::write(lab.path().join("t.json"), tree.to_string())?;
+        for (name, wanted) in [
+            ("of-pg", vec!["ALTER SYSTEM SET wal_level = 'logical'", "ALTER ROLE plain REPLICATION", "ALTER TABLE \"stock\" OWNER TO plain"]),
+            ("of-my", vec!["SET GLOBAL binlog_row_metadata = FULL", "words: is left alone: its key has the column \"id\" of uuid"]),
+        ] {
+            let check = binary().current_dir(lab.path()).args(["rules", "check", name, "--tree", "t.json"]).output()?;
+            let said = String::from_utf8(check.stdout)?;
+            ensure!(check.status.code() == Some(1) && wanted.iter().all(|what| said.contains(what)), "{said}");
+        }
+        Ok(())
     })
     .await;
 }

@@ -8,10 +8,10 @@ mod reading;
 mod statement;
 mod value;
 
-use super::connect::{fault, lend, plain};
+use super::connect::{Flavour, fault, lend, plain};
 use super::store::{COLUMNS_OF, SETUP, by_keys, cell, positional, value as bound};
 use crate::fault::{Fault, FaultKind};
-use crate::rules::{Change, ChangeLog, Key, Left, LogError, Logs, Row, Slice, Table};
+use crate::rules::{Change, ChangeLog, Findings, Key, Left, LogError, Logs, Row, Slice, Table};
 use crate::target::Target;
 use futures_core::Stream;
 use mysql_async::binlog::events::{Event, EventData};
@@ -49,6 +49,7 @@ const SETTINGS: [(&str, &str); 4] = [
 /// The log of a server.
 pub(super) static LOGS: Logs = Logs {
     open: |target, reader, tables| Box::pin(open(target, reader, tables)),
+    examine: |target, tables| Box::pin(examine(target, tables)),
     // Nothing is made for a reader.
     forget: |_, _| Box::pin(std::future::ready(Ok(Vec::new()))),
 };
@@ -71,16 +72,15 @@ struct BinaryLog {
 async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
     let mut client = lend(&target).await?;
     client.query_drop(SETUP).await.map_err(|error| fault(&error))?;
-    able(&mut client).await?;
+    if let Some(why) = hindrances(&mut client).await?.into_iter().next() {
+        return Err(Fault::new(FaultKind::Misconfigured, why));
+    }
     let named = "SELECT database(), concat(@@hostname, ':', @@port, '/', @@server_id)";
     let named: Option<(Option<String>, String)> =
         client.query_first(named).await.map_err(|error| fault(&error))?;
     let (schema, source) = named.unwrap_or_default();
     let natives = natives(&mut client, &tables).await?;
-    let refused = (0..).zip(tables.iter().zip(&natives));
-    let refused: Vec<(usize, String)> = refused
-        .filter_map(|(at, (table, natives))| Some((at, refusal(table, natives)?)))
-        .collect();
+    let refused = refused(&tables, &natives);
     let skipped = refused.iter().map(|(at, _)| *at).collect::<HashSet<usize>>();
     let head = head(&mut client).await?;
     let digest = Sha256::digest(&reader);
@@ -99,19 +99,37 @@ async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<
     }))
 }
 
-/// Whether the server's log can be read; if not, what mends it.
-async fn able(client: &mut Conn) -> Result<(), Fault> {
-    let version: Option<(String, u8)> = client
+/// Whether it could be opened.
+async fn examine(target: Target, tables: Vec<Table>) -> Result<Findings, Fault> {
+    let mut client = lend(&target).await?;
+    let natives = natives(&mut client, &tables).await?;
+    Ok(Findings {
+        hindrances: hindrances(&mut client).await?,
+        refused: refused(&tables, &natives),
+    })
+}
+
+fn refused(tables: &[Table], natives: &[Vec<Native>]) -> Vec<(usize, String)> {
+    let all = (0..).zip(tables.iter().zip(natives));
+    all.filter_map(|(at, (table, natives))| Some((at, refusal(table, natives)?)))
+        .collect()
+}
+
+/// Why the server's log cannot be read, each with what mends it.
+async fn hindrances(client: &mut Conn) -> Result<Vec<String>, Fault> {
+    let found: Option<(String, u8)> = client
         .query_first("SELECT @@version, @@log_bin")
         .await
         .map_err(|error| fault(&error))?;
-    let (version, is_kept) = version.unwrap_or_default();
-    let misconfigured = |why: String| Err(Fault::new(FaultKind::Misconfigured, why));
-    if !version.to_lowercase().contains("mariadb") {
-        return misconfigured("the changes of MySQL cannot be followed yet; those of MariaDB can".to_owned());
+    let (version, is_kept) = found.unwrap_or_default();
+    if Flavour::of(&version) != Flavour::MariaDb {
+        return Ok(vec![
+            "the changes of MySQL cannot be followed yet; those of MariaDB can".to_owned(),
+        ]);
     }
+    let mut all = Vec::new();
     if is_kept == 0 {
-        return misconfigured("it keeps no binary log: start it with log_bin".to_owned());
+        all.push("it keeps no binary log: start it with log_bin".to_owned());
     }
     for (name, wanted) in SETTINGS {
         let value: Option<String> = client
@@ -120,12 +138,20 @@ async fn able(client: &mut Conn) -> Result<(), Fault> {
             .map_err(|error| fault(&error))?;
         let value = value.unwrap_or_default();
         if value != wanted {
-            return misconfigured(format!(
+            all.push(format!(
                 "its {name} is {value}: SET GLOBAL {name} = {wanted}, and in its configuration"
             ));
         }
     }
-    Ok(())
+    let grants: Vec<String> = client.query("SHOW GRANTS").await.map_err(|error| fault(&error))?;
+    let is_granted = |grant: &String| {
+        grant.contains(" ON *.* ")
+            && (grant.contains("REPLICATION SLAVE") || grant.contains("ALL PRIVILEGES"))
+    };
+    if !grants.iter().any(is_granted) {
+        all.push("its user may not read the log: GRANT REPLICATION SLAVE ON *.* TO <user>".to_owned());
+    }
+    Ok(all)
 }
 
 /// A row of [`COLUMNS_OF`].

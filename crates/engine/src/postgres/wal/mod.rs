@@ -16,13 +16,13 @@ mod session;
 use super::connect::{fault, open as connect};
 use super::store::{SETUP, expression, quoted, read};
 use crate::fault::{Fault, FaultKind};
-use crate::rules::{Cell, Change, ChangeLog, Key, Left, LogError, Logs, Row, Slice, Table};
+use crate::rules::{Cell, Change, ChangeLog, Findings, Key, Left, LogError, Logs, Row, Slice, Table};
 use crate::target::Target;
 use catalogue::Catalogue;
 use feed::{Feed, Frame};
 use lsn::{Lsn, Position};
 use message::Message;
-use place::{Slot, clear, create, name_of, publish, slot};
+use place::{Slot, clear, create, hindrances, name_of, publish, slot};
 use reading::Reading;
 use replica_core::source::Pending;
 use seen::Seen;
@@ -45,6 +45,7 @@ const GLANCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_
 /// The log of a server.
 pub(super) static LOGS: Logs = Logs {
     open: |target, reader, tables| Box::pin(open(target, reader, tables)),
+    examine: |target, tables| Box::pin(examine(target, tables)),
     forget: |target, reader| Box::pin(async move { clear(&sql(&target).await?, &name_of(&reader)).await }),
 };
 
@@ -77,7 +78,9 @@ async fn sql(target: &Target) -> Result<Client, Fault> {
 
 async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
     let client = sql(&target).await?;
-    able(&client).await?;
+    if let Some(why) = hindrances(&client, &[]).await?.into_iter().next() {
+        return Err(Fault::new(FaultKind::Misconfigured, why));
+    }
     let mut session = Session::connect(&target).await?;
     let name = name_of(&reader);
     let head = head(&client).await?.0;
@@ -106,21 +109,13 @@ async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<
     }))
 }
 
-/// Whether the server can tell its log at all; if not, what mends it.
-async fn able(client: &Client) -> Result<(), Fault> {
-    let settings = "SELECT current_setting('server_version_num')::int4, current_setting('wal_level')";
-    let settings = client
-        .query_one(settings, &[])
-        .await
-        .map_err(|error| fault(&error))?;
-    let why = match (settings.get::<_, i32>(0), settings.get::<_, &str>(1)) {
-        (version, _) if version < 130_000 => "changes are followed from PostgreSQL 13 on".to_owned(),
-        (_, "logical") => return Ok(()),
-        (_, level) => format!(
-            "its wal_level is {level}: ALTER SYSTEM SET wal_level = 'logical', then restart the server"
-        ),
-    };
-    Err(Fault::new(FaultKind::Misconfigured, why))
+/// Whether it could be opened.
+async fn examine(target: Target, tables: Vec<Table>) -> Result<Findings, Fault> {
+    let client = sql(&target).await?;
+    Ok(Findings {
+        hindrances: hindrances(&client, &tables).await?,
+        refused: Catalogue::read(&client, &tables).await?.refused,
+    })
 }
 
 /// Where the log ends, and what a query sees.

@@ -10,6 +10,7 @@ use crate::postgres::connect::fault;
 use crate::postgres::store::quoted;
 use crate::rules::Table;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
@@ -36,6 +37,57 @@ pub(super) fn name_of(reader: &str) -> String {
     };
     let plain: String = reader.chars().map(plain).take(40).collect();
     format!("rm_{plain}_{}", hex::encode(&Sha256::digest(reader)[..4]))
+}
+
+/// What the server is asked before anything is made: version, level of its log, whether the role may read it and publish, slots that are free.
+const SETTINGS: &str = "SELECT current_setting('server_version_num')::int4, current_setting('wal_level'), rolreplication OR rolsuper,
+        has_database_privilege(current_database(), 'CREATE'), quote_ident(current_user), quote_ident(current_database()),
+        current_setting('max_replication_slots')::int8 - (SELECT count(*) FROM pg_replication_slots)
+    FROM pg_roles WHERE rolname = current_user";
+const NOT_OWNED: &str =
+    "SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace(current_schema()::text)
+        AND relname = ANY($1) AND NOT pg_has_role(relowner, 'USAGE') ORDER BY relname";
+
+/// Why the log of that server cannot be read for these tables, each with what mends it.
+pub(super) async fn hindrances(client: &Client, tables: &[Table]) -> Result<Vec<String>, Fault> {
+    let row = client
+        .query_one(SETTINGS, &[])
+        .await
+        .map_err(|error| fault(&error))?;
+    let (version, level): (i32, &str) = (row.get(0), row.get(1));
+    let (role, database): (&str, &str) = (row.get(4), row.get(5));
+    let mut all = Vec::new();
+    if version < 130_000 {
+        all.push("changes are followed from PostgreSQL 13 on".to_owned());
+    }
+    if level != "logical" {
+        all.push(format!(
+            "its wal_level is {level}: ALTER SYSTEM SET wal_level = 'logical', then restart the server"
+        ));
+    }
+    if !row.get::<_, bool>(2) {
+        all.push(format!(
+            "its role may not read the log: ALTER ROLE {role} REPLICATION"
+        ));
+    }
+    // For an examination only: what is there already needs neither.
+    if !tables.is_empty() && !row.get::<_, bool>(3) {
+        all.push(format!(
+            "its role may not publish: GRANT CREATE ON DATABASE {database} TO {role}"
+        ));
+    }
+    if !tables.is_empty() && row.get::<_, i64>(6) < 2 {
+        all.push("it has fewer than two free slots, one to follow and one to copy: raise max_replication_slots, then restart the server".to_owned());
+    }
+    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    let not_owned = client.query_typed(NOT_OWNED, &[(&names, Type::TEXT_ARRAY)]).await;
+    for row in not_owned.map_err(|error| fault(&error))? {
+        let table = quoted(row.get(0));
+        all.push(format!(
+            "only its owner can publish {table}: ALTER TABLE {table} OWNER TO {role}"
+        ));
+    }
+    Ok(all)
 }
 
 /// Makes the publication tell of exactly the tables that are known; which of them it did not tell of before, and whether it is new.
@@ -68,9 +120,20 @@ pub(super) async fn publish(
         execute(client, &statement).await?;
         return Ok((wanted().collect(), true));
     };
-    if found.get(0) {
-        return Ok((Vec::new(), false));
+    match found.get(0) {
+        // Of all tables: somebody else made it so.
+        true => Ok((Vec::new(), false)),
+        false => Ok((adapt(client, name, tables, catalogue).await?, false)),
     }
+}
+
+/// Makes a publication that is there tell of those tables; which of them it did not tell of before.
+async fn adapt(
+    client: &Client,
+    name: &str,
+    tables: &[Table],
+    catalogue: &Catalogue,
+) -> Result<Vec<usize>, Fault> {
     let told = client
         .query_typed(
             "SELECT tablename::text FROM pg_publication_tables WHERE pubname = $1 AND schemaname = $2",
@@ -79,26 +142,25 @@ pub(super) async fn publish(
         .await
         .map_err(|error| fault(&error))?;
     let told: Vec<&str> = told.iter().map(|row| row.get(0)).collect();
-    let fresh: Vec<usize> = wanted()
-        .filter(|at| !told.contains(&tables[*at].name.as_str()))
+    let wanted: BTreeMap<&str, usize> = catalogue
+        .known
+        .iter()
+        .map(|known| (tables[known.at].name.as_str(), known.at))
         .collect();
-    let is_wanted = |table: &&&str| wanted().any(|at| tables[at].name == **table);
-    for table in told.iter().filter(|table| !is_wanted(table)) {
-        let gone = format!("{}.{}", quoted(&catalogue.schema), quoted(table));
-        execute(
-            client,
-            &format!("ALTER PUBLICATION {} DROP TABLE {gone}", quoted(name)),
-        )
-        .await?;
+    let alter = async |what: &str, table: &str| {
+        let whole = format!("{}.{}", quoted(&catalogue.schema), quoted(table));
+        let statement = format!("ALTER PUBLICATION {} {what} TABLE {whole}", quoted(name));
+        execute(client, &statement).await
+    };
+    for table in told.iter().filter(|table| !wanted.contains_key(**table)) {
+        alter("DROP", table).await?;
     }
-    for at in &fresh {
-        execute(
-            client,
-            &format!("ALTER PUBLICATION {} ADD TABLE {}", quoted(name), whole(*at)),
-        )
-        .await?;
+    let mut fresh = Vec::new();
+    for (table, at) in wanted.into_iter().filter(|(table, _)| !told.contains(table)) {
+        alter("ADD", table).await?;
+        fresh.push(at);
     }
-    Ok((fresh, false))
+    Ok(fresh)
 }
 
 /// Runs it, or tells what somebody with more rights has to run.

@@ -8,7 +8,7 @@ use replica_engine::rules::{Outlook, Plan, Prospect, examine};
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Connect to both ends of a rule and tell what running it would do, table by table. Nothing is changed.
+/// Connect to both ends of a rule and tell what running it would do, table by table, and what stands in its way with what mends it. Nothing is changed.
 ///
 /// Exit code 0: all of it can be run. 1: some of it cannot, or an end cannot be asked.
 #[derive(clap::Args)]
@@ -49,7 +49,10 @@ fn tell(prospect: &Prospect, out: &mut dyn Write) -> Result<bool, Failure> {
             return Ok(false);
         }
     };
-    let mut well = true;
+    let mut well = prospect.hindrances.is_empty();
+    for why in &prospect.hindrances {
+        writeln!(out, "    cannot be followed: {}", plain(why))?;
+    }
     for (name, outlook) in tables {
         let name = plain(name);
         match outlook {

@@ -1,14 +1,16 @@
-//! `rules`: the cross-database rules of a tree, and what running one would do. `sync` runs it.
+//! `rules`: the cross-database rules of a tree: which there are, what running one would do, and how to be rid of what it made. `sync` runs it.
 
 #[cfg(feature = "drivers")]
 mod check;
+#[cfg(feature = "drivers")]
+mod drop;
 mod list;
 
 use super::Failure;
 use super::prometheus::{PrometheusRules, RulesReplay};
 use std::io::Write;
 
-/// List the rules of a tree, tell what running one would do, or how often alerts would have fired.
+/// List the rules of a tree, tell what running one would do, take away what one made in databases, or tell how often alerts would have fired.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Rules {
@@ -26,6 +28,8 @@ enum Action {
     List(list::List),
     #[cfg(feature = "drivers")]
     Check(check::Check),
+    #[cfg(feature = "drivers")]
+    Drop(drop::Drop),
     Replay(RulesReplay),
 }
 
@@ -35,10 +39,13 @@ impl Rules {
             Some(Action::List(list)) => list.run(out),
             #[cfg(feature = "drivers")]
             Some(Action::Check(check)) => check.run(out),
+            #[cfg(feature = "drivers")]
+            Some(Action::Drop(drop)) => drop.run(out),
             Some(Action::Replay(replay)) => replay.run(out),
             None if self.prometheus => self.written.run(out),
             None => Err(Failure::Usage(
-                "rules: list, check or replay? `rules --prometheus` writes them for Prometheus".to_owned(),
+                "rules: list, check, drop or replay? `rules --prometheus` writes them for Prometheus"
+                    .to_owned(),
             )),
         }
     }
