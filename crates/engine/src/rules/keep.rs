@@ -39,9 +39,12 @@ pub fn keep(plan: &Arc<Plan>, pace: Pace, stop: &watch::Receiver<bool>) -> Vec<K
         let (from, to) = (direction.from.words(), direction.to.words());
         let task = tokio::spawn(async move {
             let direction = &plan.directions[at];
-            match plan.follows(direction) {
+            let unfollowed = match plan.follows(direction) {
                 true => Stream::new(&plan, direction, pace.throttle, told).run().await,
-                false => repeat(&plan, direction, pace.every, &told).await,
+                false => Some(told),
+            };
+            if let Some(told) = unfollowed {
+                repeat(&plan, direction, pace.every, &told).await;
             }
         });
         Kept {

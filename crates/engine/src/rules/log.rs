@@ -85,7 +85,8 @@ impl std::error::Error for LogError {}
 /// What a database is asked for, by a connection that is made for it.
 pub type Asked<T> = Pending<'static, Result<T, Fault>>;
 
-/// Opens the log for a reader of that name and these tables, and makes the source keep one.
+/// Opens the log for a reader of that name and these tables, and makes the source keep one. A fault that says that nobody was asked means that there is
+/// none that can be followed.
 pub type OpenLog = fn(Target, String, Vec<Table>) -> Asked<Box<dyn ChangeLog>>;
 
 /// A log, as a database module offers it.

@@ -12,7 +12,7 @@ use super::report::{Phase, Told};
 use super::snapshot::{DEADLINE, Progress, SnapshotRun, Stopped, late, within};
 use super::store::{Store, StoreError};
 use super::table::Table;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -40,6 +40,8 @@ pub(super) enum Broken {
     Fenced,
     /// It must begin again, at once: tables were altered, or the log has a gap.
     Again,
+    /// The source has no log that can be followed.
+    Unfollowed,
     /// An end cannot be spoken to.
     Fault(String),
 }
@@ -77,8 +79,9 @@ impl<'p> Stream<'p> {
         }
     }
 
-    /// Goes on until it is asked to stop, or somebody else runs the rule.
-    pub async fn run(self) {
+    /// Goes on until it is asked to stop, or somebody else runs the rule. Where the source proves to have no log that can be followed, who is told
+    /// is given back.
+    pub async fn run(self) -> Option<Told> {
         let refused = || self.told.last(|report| report.refused.clone());
         let (mut pause, mut review, mut held) = (PAUSE.0, REVIEW.0, None);
         loop {
@@ -95,8 +98,15 @@ impl<'p> Stream<'p> {
                 false => REVIEW.0,
             };
             match broken {
-                Broken::Asked => return self.told.ended("it was asked to"),
-                Broken::Fenced => return self.told.ended("somebody else runs this rule now"),
+                Broken::Asked => {
+                    self.told.ended("it was asked to");
+                    return None;
+                }
+                Broken::Fenced => {
+                    self.told.ended("somebody else runs this rule now");
+                    return None;
+                }
+                Broken::Unfollowed => return Some(self.told),
                 Broken::Again => {}
                 Broken::Fault(why) => {
                     self.told.tell(|report| {
@@ -104,7 +114,8 @@ impl<'p> Stream<'p> {
                         report.lag_ms = None;
                     });
                     if self.told.stopped_within(pause).await {
-                        return self.told.ended("it was asked to");
+                        self.told.ended("it was asked to");
+                        return None;
                     }
                     pause = (pause * 2).min(PAUSE.1);
                 }
@@ -135,8 +146,7 @@ impl<'p> Stream<'p> {
         let mut pairs = run.pairs(&self.plan.rule.collections).await?;
         let written: Vec<Table> = pairs.iter().map(|(_, written)| written.clone()).collect();
         let read: Vec<Table> = pairs.iter().map(|(read, _)| read.clone()).collect();
-        let opened = self.direction.from.log(&self.reader, read.clone());
-        let mut log = within("source", opened).await?;
+        let mut log = self.log(read.clone()).await?;
         // What was altered before the log was opened would never show in it.
         if run.is_other().await? {
             return Err(Broken::Again);
@@ -168,6 +178,13 @@ impl<'p> Stream<'p> {
             report.owed = rejected;
         });
         Following::new(log, writer, self.throttle, review).follow().await
+    }
+
+    async fn log(&self, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Broken> {
+        match within("source", self.direction.from.log(&self.reader, tables)).await {
+            Err(Stopped::Fault { fault, .. }) if fault.kind == FaultKind::NotAsked => Err(Broken::Unfollowed),
+            opened => Ok(opened?),
+        }
     }
 
     /// Makes the cursor one's own, unless somebody else has taken it since the session before.

@@ -70,8 +70,7 @@ struct BinaryLog {
 }
 
 async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
-    let mut client = lend(&target).await?;
-    client.query_drop(SETUP).await.map_err(|error| fault(&error))?;
+    let mut client = of_mariadb(&target).await?;
     if let Some(why) = hindrances(&mut client).await?.into_iter().next() {
         return Err(Fault::new(FaultKind::Misconfigured, why));
     }
@@ -99,9 +98,26 @@ async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<
     }))
 }
 
+/// A connection for queries, to a server whose log is read here.
+async fn of_mariadb(target: &Target) -> Result<Conn, Fault> {
+    let mut client = lend(target).await?;
+    client.query_drop(SETUP).await.map_err(|error| fault(&error))?;
+    let version: Option<String> = client
+        .query_first("SELECT @@version")
+        .await
+        .map_err(|error| fault(&error))?;
+    match Flavour::of(&version.unwrap_or_default()) {
+        Flavour::MariaDb => Ok(client),
+        Flavour::MySql { .. } => Err(Fault::new(
+            FaultKind::NotAsked,
+            "the changes of MySQL cannot be followed yet; those of MariaDB can",
+        )),
+    }
+}
+
 /// Whether it could be opened.
 async fn examine(target: Target, tables: Vec<Table>) -> Result<Findings, Fault> {
-    let mut client = lend(&target).await?;
+    let mut client = of_mariadb(&target).await?;
     let natives = natives(&mut client, &tables).await?;
     Ok(Findings {
         hindrances: hindrances(&mut client).await?,

@@ -58,7 +58,10 @@ pub(super) async fn hindrances(client: &Client, tables: &[Table]) -> Result<Vec<
     let (role, database): (&str, &str) = (row.get(4), row.get(5));
     let mut all = Vec::new();
     if version < 130_000 {
-        all.push("changes are followed from PostgreSQL 13 on".to_owned());
+        return Err(Fault::new(
+            FaultKind::NotAsked,
+            "changes are followed from PostgreSQL 13 on",
+        ));
     }
     if level != "logical" {
         all.push(format!(
