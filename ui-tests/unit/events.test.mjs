@@ -6,7 +6,7 @@ import test from 'node:test';
 import { Table } from '../../crates/monitor/web/js/core/table.js';
 import { why, worstRows } from '../../crates/monitor/web/js/ui/attention.js';
 import { severity, syncWords } from '../../crates/monitor/web/js/ui/events.js';
-import { RULE_STATES, lastRun, ruleState, runFigures } from '../../crates/monitor/web/js/ui/rule-state.js';
+import { RULE_STATES, behindWords, lastRun, ruleState, runFigures } from '../../crates/monitor/web/js/ui/rule-state.js';
 import { lagNote } from '../../crates/monitor/web/js/ui/parts.js';
 import { replica, snapshot } from './made-up.mjs';
 
@@ -25,6 +25,16 @@ test('failing, declared wrong and switched off are three things', () => {
   assert.equal(rule({ lastError: 'x' }), 'failing');
   assert.equal(rule({ failed: 0 }, { problem: 'no such project' }), 'problem');
   assert.equal(rule({ failed: 9 }, { enabled: false }), 'off');
+});
+
+test('a rule that is kept going tells what it does and how far it is behind', () => {
+  assert.equal(rule({ phase: 'copying' }), 'copying');
+  assert.equal(rule({ phase: 'streaming' }), 'ok');
+  assert.equal(rule({ phase: 'waiting', lastError: 'no answer' }), 'failing');
+  assert.deepEqual(behindWords({ phase: 'streaming', lagMs: 12, backlog: 3 }), ['streaming', 'lag 12 ms', '3 changes left']);
+  assert.deepEqual(behindWords({ phase: 'streaming', lagMs: 0, backlog: 0, backlogBytes: 0 }), ['streaming', 'lag 0 ms']);
+  assert.deepEqual(behindWords({ phase: 'waiting', backlogBytes: 2048 }), ['waiting', '2 048 bytes of log left'.replace(' ', '\u202f')]);
+  assert.deepEqual(behindWords({ inserted: 1 }), []);
 });
 
 test('a run has a time as a number, as text, or none', () => {

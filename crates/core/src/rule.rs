@@ -119,6 +119,16 @@ pub struct SyncStats {
     pub total_errors: Option<u64>,
     /// The last failure, in words without secrets.
     pub last_error: Option<Name>,
+    /// What whoever keeps the rule going does now, in a word: `starting`, `copying`, `streaming`, `resting`, `waiting` or `ended`.
+    pub phase: Option<Name>,
+    /// The same in a sentence, without secrets.
+    pub doing: Option<Name>,
+    /// How old the oldest change was that the target got last, in milliseconds; 0 while there is nothing to do.
+    pub lag_ms: Option<u64>,
+    /// Changes that the source has and the target lacks, where they can be counted.
+    pub backlog: Option<u64>,
+    /// Bytes of the source's log behind what the target has, where those are counted.
+    pub backlog_bytes: Option<u64>,
     /// The same, collection by collection.
     pub details: Vec<CollectionStats>,
 }

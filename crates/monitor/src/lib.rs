@@ -45,6 +45,8 @@ mod body;
 pub mod cli;
 mod clock;
 mod config;
+#[cfg(feature = "drivers")]
+mod flow;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -79,5 +81,5 @@ pub use replica_engine as engine;
 pub use server::token::{Token, TokenFileError, TokenRole};
 pub use server::{TlsError, TlsFiles};
 #[cfg(feature = "drivers")]
-pub use source::{LiveTree, watch_live};
+pub use source::{Declares, KeptRules, LiveTree, Told, watch_live};
 pub use source::{Recorded, TreeFile, read_tree};

@@ -68,7 +68,8 @@ impl Gathered {
         rows.set(place, Change::Delete(key.clone()));
     }
 
-    /// Every row of the table is gone.
+    /// Every row of the table is gone. Only PostgreSQL's log tells so.
+    #[cfg(feature = "postgres")]
     pub(crate) fn empty(&mut self, at: usize) {
         self.count += 1;
         let rows = self.tables.entry(at).or_default();
@@ -201,6 +202,7 @@ mod tests {
         assert_eq!(gathered.take()[&0].changes.len(), 2);
     }
 
+    #[cfg(feature = "postgres")]
     #[test]
     fn what_came_before_a_table_was_emptied_is_forgotten() {
         let (table, mut gathered) = (table(), Gathered::default());

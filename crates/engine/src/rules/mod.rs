@@ -10,6 +10,7 @@ mod diff;
 mod examine;
 mod follow;
 mod forget;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod gather;
 mod keep;
 mod log;
@@ -21,11 +22,15 @@ mod store;
 mod stream;
 mod table;
 
+#[cfg(feature = "mysql")]
+pub(crate) use batch::Said;
 pub use batch::{Batch, Claim, Cursor, Mark, Part};
-pub(crate) use batch::{Said, creation as cursors, gone};
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub(crate) use batch::{creation as cursors, gone};
 pub use cell::{Cell, Kind};
 pub use examine::{Outlook, Prospect, examine};
 pub use forget::{Forgotten, forget};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use gather::Gathered;
 pub use keep::{Kept, Pace, keep};
 pub use log::{Asked, ChangeLog, Findings, Left, LogError, Logs, OpenLog, Slice, Touched};

@@ -12,6 +12,7 @@ use replica_core::{ReplicaKey, Role, Rule, RuleMode};
 use std::fmt;
 
 /// One way that rows go.
+#[derive(PartialEq)]
 pub struct Direction {
     /// Who is read.
     pub from: End,
@@ -20,7 +21,7 @@ pub struct Direction {
 }
 
 /// One end of it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct End {
     /// Which replica of the tree that is.
     pub key: ReplicaKey,
@@ -105,6 +106,11 @@ impl Direction {
 }
 
 impl Plan {
+    /// Whether running it would be the same: declared alike, between the same addresses.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.rule.same_declaration(&other.rule) && self.directions == other.directions
+    }
+
     /// Whether that way of the rule follows a log; otherwise it is mirrored again and again.
     pub fn follows(&self, direction: &Direction) -> bool {
         self.rule.mode == RuleMode::Cdc && direction.from.has_log()

@@ -153,7 +153,8 @@ impl Told {
     }
 
     pub(super) fn is_to_stop(&self) -> bool {
-        *self.stop.borrow()
+        // An error says that its sender is gone.
+        *self.stop.borrow() || self.stop.has_changed().is_err()
     }
 
     /// Waits so long, or until it is to stop.

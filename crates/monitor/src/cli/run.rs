@@ -4,18 +4,16 @@ use super::Failure;
 use super::serve::signals;
 use super::settings::{Environment, tree_path};
 use super::tree;
-use crate::words::{duration, plain, time};
+use crate::flow::{phase, sentence};
+use crate::words::{plain, time};
 use replica_core::{Rule, RuleMode};
-use replica_engine::rules::{Kept, Pace, Phase, Plan, Report, keep};
+use replica_engine::rules::{Kept, Pace, Plan, Report, keep};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-
-/// As the original's replicator does by default.
-const USUAL: Duration = Duration::from_secs(60);
 
 /// Keep the rules of a tree going until Ctrl-C or SIGTERM: those that are enabled, or the ones that are named.
 ///
@@ -54,9 +52,7 @@ impl Run {
         let tree = tree::read(&tree_path(self.tree.as_deref())?)?;
         let every = match self.every {
             Some(every) => every,
-            None => Environment::read(Path::new(""))?
-                .number("REPLICATOR_INTERVAL_MS")?
-                .map_or(USUAL, Duration::from_millis),
+            None => Environment::read(Path::new(""))?.rules_every()?,
         };
         if every < Duration::from_millis(100) {
             return Err(Failure::Usage("--every must be 100ms or more".to_owned()));
@@ -135,7 +131,7 @@ impl Run {
     /// One line, if there is something new to say.
     fn say(&self, way: &mut Way, out: &mut dyn Write) -> Result<(), Failure> {
         let report = way.kept.report.borrow().clone();
-        let said = words(&report);
+        let said = sentence(&report);
         if way.said != said {
             way.said.clone_from(&said);
             match self.json {
@@ -153,35 +149,6 @@ impl Run {
     }
 }
 
-/// What it does, without figures that are others at each look.
-fn words(report: &Report) -> String {
-    let mut words = match &report.phase {
-        Phase::Starting => "starting".to_owned(),
-        Phase::Copying { why, progress } => match progress.table.is_empty() {
-            true => format!("copying ({why})"),
-            false => format!("copying {} ({why})", progress.table),
-        },
-        Phase::Streaming => "streaming".to_owned(),
-        Phase::Resting { every } => {
-            let every = duration(u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
-            format!("mirrored, again in {every}")
-        }
-        Phase::Waiting { why } => format!("waiting: {why}"),
-        Phase::Ended { why } => format!("ended: {why}"),
-    };
-    for (table, why) in &report.refused {
-        words.push_str(&format!("; {table} is left alone: {why}"));
-    }
-    if let Some(owed) = report.owed.first() {
-        let (count, table, key) = (report.owed.len(), &owed.table, &owed.key);
-        words.push_str(&format!(
-            "; {count} rows are not taken, as {table} {key}: {}",
-            owed.why
-        ));
-    }
-    words
-}
-
 fn as_json(way: &Way, report: &Report, said: &str) -> serde_json::Value {
     let details = report.details.values().map(|done| {
         json!({
@@ -189,17 +156,9 @@ fn as_json(way: &Way, report: &Report, said: &str) -> serde_json::Value {
             "deleted": done.deleted, "skipped": done.skipped, "errors": done.errors,
         })
     });
-    let state = match report.phase {
-        Phase::Starting => "starting",
-        Phase::Copying { .. } => "copying",
-        Phase::Streaming => "streaming",
-        Phase::Resting { .. } => "resting",
-        Phase::Waiting { .. } => "waiting",
-        Phase::Ended { .. } => "ended",
-    };
     json!({
-        "ts": crate::clock::now_ms(), "rule": way.rule, "from": way.kept.from, "to": way.kept.to, "state": state,
-        "says": said, "lagMs": report.lag_ms, "backlog": report.backlog, "details": details.collect::<Vec<_>>(),
+        "ts": crate::clock::now_ms(), "rule": way.rule, "from": way.kept.from, "to": way.kept.to, "state": phase(report),
+        "says": said, "lagMs": report.lag_ms, "backlog": report.backlog, "backlogBytes": report.backlog_bytes, "details": details.collect::<Vec<_>>(),
         "refused": report.refused, "owed": report.owed.len(),
     })
 }

@@ -5,9 +5,11 @@ use super::settings::{Flags, LogFormat, Settings};
 use crate::config::Config;
 use crate::handle::{Handle, StartError, start};
 use crate::source::TreeFile;
+use replica_core::Event;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Open files to ask for: one a client.
 const FILES: u64 = 65_536;
@@ -32,6 +34,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         watch,
         live,
         heartbeat,
+        rules,
     } = settings;
     if tree.is_dir() {
         return Err(Failure::Usage(format!(
@@ -42,12 +45,15 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     // Listened for before the first client can come, so that no signal is lost.
     let stop = signals()?;
     let open = config.reads_open();
-    let started = match live {
-        true => start_live(config, &tree, watch, heartbeat).await?,
-        false => {
-            let source = TreeFile::open(&tree, watch).map_err(|error| unreadable(&tree, &error))?;
-            start(config, source).await
-        }
+    let what = Watched {
+        tree: &tree,
+        watch,
+        heartbeat,
+        rules,
+    };
+    let (started, mut told) = match live {
+        true => start_live(config, what).await?,
+        false => start_declared(config, what).await?,
     };
     let monitor = started.map_err(|error| match error {
         StartError::Settings(why) => Failure::Usage(why),
@@ -73,35 +79,88 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         )?;
     }
     out.flush()?;
-    stop.await;
+    passed_on(stop, &monitor, &mut told).await;
     monitor.stop().await;
     Ok(())
 }
 
-/// The tree with its databases asked, at the pace of the poll.
-#[cfg(feature = "drivers")]
-async fn start_live(
-    config: Config,
-    tree: &Path,
+/// Until it is to stop, what the rules tell is published.
+async fn passed_on(
+    stop: impl Future<Output = ()>,
+    monitor: &Handle,
+    told: &mut mpsc::UnboundedReceiver<Event>,
+) {
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            // One that a full inbox does not take is shown by the figures nevertheless.
+            Some(event) = told.recv() => drop(monitor.emit(event)),
+        }
+    }
+}
+
+/// What is watched, and how.
+#[cfg_attr(
+    not(feature = "drivers"),
+    expect(dead_code, reason = "only drivers ask databases")
+)]
+struct Watched<'t> {
+    tree: &'t Path,
     watch: bool,
     heartbeat: Option<i16>,
-) -> Result<Result<Handle, StartError>, Failure> {
+    /// How often what is mirrored is mirrored again, if rules are kept going.
+    rules: Option<Duration>,
+}
+
+/// What was started, and what its rules will tell.
+type Started = (Result<Handle, StartError>, mpsc::UnboundedReceiver<Event>);
+
+/// The tree as it is declared.
+async fn start_declared(config: Config, what: Watched<'_>) -> Result<Started, Failure> {
+    #[cfg(feature = "drivers")]
+    if let Some(every) = what.rules {
+        let file = TreeFile::open_keeping(what.tree, what.watch, true);
+        let file = file.map_err(|error| unreadable(what.tree, &error))?;
+        return Ok(start_kept(config, file, every).await);
+    }
+    let source = TreeFile::open(what.tree, what.watch).map_err(|error| unreadable(what.tree, &error))?;
+    Ok((start(config, source).await, silent()))
+}
+
+/// Nobody tells anything.
+fn silent() -> mpsc::UnboundedReceiver<Event> {
+    mpsc::unbounded_channel().1
+}
+
+#[cfg(feature = "drivers")]
+async fn start_kept(
+    config: Config,
+    source: impl crate::source::Declares + 'static,
+    every: Duration,
+) -> Started {
+    let (source, told) = crate::KeptRules::of(source, every);
+    (start(config, source).await, told)
+}
+
+/// The tree with its databases asked, at the pace of the poll.
+#[cfg(feature = "drivers")]
+async fn start_live(config: Config, what: Watched<'_>) -> Result<Started, Failure> {
     let pace = replica_engine::Pace {
-        heartbeat,
+        heartbeat: what.heartbeat,
         ..replica_engine::Pace::every(config.poll)
     };
-    let source = crate::LiveTree::open(tree, watch, pace).map_err(|error| unreadable(tree, &error))?;
-    Ok(start(config, source).await)
+    let source = crate::LiveTree::open(what.tree, what.watch, pace);
+    let source = source.map_err(|error| unreadable(what.tree, &error))?;
+    Ok(match what.rules {
+        Some(every) => start_kept(config, source, every).await,
+        None => (start(config, source).await, silent()),
+    })
 }
 
 #[cfg(not(feature = "drivers"))]
 #[expect(clippy::unused_async, reason = "the same signature as with the drivers")]
-async fn start_live(
-    _: Config,
-    _: &Path,
-    _: bool,
-    _: Option<i16>,
-) -> Result<Result<Handle, StartError>, Failure> {
+async fn start_live(_: Config, _: Watched<'_>) -> Result<Started, Failure> {
     Err(Failure::Usage(
         "--live: this program was built without the drivers that ask databases".into(),
     ))

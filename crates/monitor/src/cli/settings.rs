@@ -63,6 +63,10 @@ pub(super) struct Flags {
     /// monitor [default ID: 1] [env: MONITOR_HEARTBEAT=ID]. The only thing that --live ever writes: see docs/RISKS.md
     #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "1")]
     heartbeat: Option<i16>,
+    /// Keep every enabled rule of the tree going as `run` does, and show how they are [env: MONITOR_RULES=1]. Rules write to databases: see
+    /// docs/RISKS.md
+    #[arg(long)]
+    rules: bool,
     /// How often the tree, and with --live every replica, is looked at, in milliseconds [default: 2000] [env: MONITOR_POLL_MS]
     #[arg(long, value_name = "MS")]
     poll: Option<u64>,
@@ -113,6 +117,8 @@ pub(super) struct Settings {
     pub(super) live: bool,
     /// The row to write heartbeats to.
     pub(super) heartbeat: Option<i16>,
+    /// How often what is mirrored is mirrored again, if rules are kept going.
+    pub(super) rules: Option<Duration>,
 }
 
 impl Flags {
@@ -172,6 +178,7 @@ impl Flags {
             watch: !self.no_watch,
             live,
             heartbeat: self.heartbeat(&env, live)?,
+            rules: self.rules(&env)?,
         })
     }
 
@@ -194,6 +201,24 @@ impl Flags {
             )),
             Some(id) if id < 1 => Err(Failure::Usage("the id of a heartbeat must be 1 to 32767".into())),
             id => Ok(id),
+        }
+    }
+
+    #[cfg(feature = "drivers")]
+    fn rules(&self, env: &Environment) -> Result<Option<Duration>, Failure> {
+        match self.rules || env.flag("MONITOR_RULES")? {
+            true => Ok(Some(env.rules_every()?)),
+            false => Ok(None),
+        }
+    }
+
+    #[cfg(not(feature = "drivers"))]
+    fn rules(&self, env: &Environment) -> Result<Option<Duration>, Failure> {
+        match self.rules || env.flag("MONITOR_RULES")? {
+            true => Err(Failure::Usage(
+                "--rules: this program was built without the drivers that rules need".into(),
+            )),
+            false => Ok(None),
         }
     }
 
@@ -341,6 +366,13 @@ impl Environment {
             }
         }
         Ok(Self(variables))
+    }
+
+    /// Between two mirrors of a rule; the variable is the original's, and so is what it is without one.
+    #[cfg(feature = "drivers")]
+    pub(super) fn rules_every(&self) -> Result<Duration, Failure> {
+        let every = self.number("REPLICATOR_INTERVAL_MS")?;
+        Ok(every.map_or(Duration::from_secs(60), Duration::from_millis))
     }
 
     fn tree(&self, given: Option<&Path>) -> PathBuf {

@@ -164,6 +164,9 @@ fn of_rule(rule: &Rule, mut sayer: Sayer<'_>) {
         (Metric::DurationMs, stats.duration_ms),
         (Metric::TotalSynced, stats.total_synced),
         (Metric::TotalErrors, stats.total_errors),
+        (Metric::RuleLagMs, stats.lag_ms),
+        (Metric::Backlog, stats.backlog),
+        (Metric::BacklogBytes, stats.backlog_bytes),
     ] {
         sayer.say(metric, figure);
     }

@@ -106,6 +106,12 @@ metrics! {
     TotalSynced = 45 "total_synced";
     /// Failures since the rule exists.
     TotalErrors = 46 "total_errors";
+    /// How old the oldest change was that a rule's target got last.
+    RuleLagMs = 47 "rule_lag_ms";
+    /// Changes that a rule's target lacks.
+    Backlog = 48 "backlog";
+    /// Bytes of the log behind what a rule's target has.
+    BacklogBytes = 49 "backlog_bytes";
 }
 
 impl Metric {

@@ -6,7 +6,7 @@
 use super::Kind;
 use super::metric::{LINK, Metric, PUSHED, counter, labelled, own, replica, rule};
 use super::read::{
-    answered, behind, channels, connections, drift, each_link, firing, info, last_run, observed, pool,
+    answered, behind, channels, connections, drift, each_link, firing, info, last_run, observed, phase, pool,
     rule_info, sent, stats,
 };
 use super::text::label;
@@ -240,6 +240,40 @@ pub(crate) static METRICS: &[Metric] = &[
         "replica_rule_last_run_duration_seconds",
         "How long the last run took.",
         |rule, out| out.milliseconds(rule.last_stats.as_ref().and_then(|stats| stats.duration_ms)),
+    ),
+    rule(
+        "replica_rule_lag_seconds",
+        "How old the oldest change was that the target of a rule got last; 0 while there is nothing to do. Absent while unknown.",
+        |rule, out| out.milliseconds(rule.last_stats.as_ref().and_then(|stats| stats.lag_ms)),
+    ),
+    rule(
+        "replica_rule_lag_known",
+        "0 while nobody can tell how far the target of a rule is behind, otherwise 1.",
+        |rule, out| {
+            out.flag(
+                rule.last_stats
+                    .as_ref()
+                    .is_some_and(|stats| stats.lag_ms.is_some()),
+            )
+        },
+    ),
+    rule(
+        "replica_rule_backlog_changes",
+        "Changes that the target of a rule lacks. Absent where they cannot be counted.",
+        |rule, out| out.value(stats(rule, |stats| stats.backlog)),
+    ),
+    rule(
+        "replica_rule_backlog_bytes",
+        "Bytes of the source's log behind what the target of a rule has. Absent where they are not counted.",
+        |rule, out| out.value(stats(rule, |stats| stats.backlog_bytes)),
+    ),
+    labelled(
+        rule(
+            "replica_rule_phase",
+            "What a rule that is kept going does: 1 at that phase. Absent where nobody keeps it going.",
+            phase,
+        ),
+        &["rule", "phase"],
     ),
     labelled(
         Metric {

@@ -99,6 +99,13 @@ pub(super) fn stats(rule: &Rule, read: impl Fn(&SyncStats) -> Option<u64>) -> Op
     read(stats).map(|count| count as f64)
 }
 
+pub(super) fn phase(rule: &Rule, out: &mut Samples<'_>) {
+    let phase = rule.last_stats.as_ref().and_then(|stats| stats.phase.as_ref());
+    if let Some(phase) = phase {
+        out.labelled(&label("phase", phase), 1.0);
+    }
+}
+
 pub(super) fn last_run(rule: &Rule, out: &mut Samples<'_>) {
     let Some(stats) = &rule.last_stats else { return };
     let all = [

@@ -72,6 +72,12 @@ impl LiveTree {
     }
 }
 
+impl super::Declares for LiveTree {
+    fn tree(&self) -> Option<Arc<Tree>> {
+        self.file.tree()
+    }
+}
+
 impl Source for LiveTree {
     fn snapshot(&self) -> Pending<'_, Result<Arc<Snapshot>, SourceError>> {
         Box::pin(async { Ok(self.look().await) })

@@ -72,8 +72,8 @@ impl TreeFile {
         Self::open_keeping(path, watch, false)
     }
 
-    /// The same; with `keep`, [`TreeFile::tree`] gives what was read, addresses and passwords included.
-    pub(super) fn open_keeping(path: impl Into<PathBuf>, watch: bool, keep: bool) -> io::Result<Self> {
+    /// The same; with `keep`, the tree itself is there for who connects, addresses and passwords included.
+    pub(crate) fn open_keeping(path: impl Into<PathBuf>, watch: bool, keep: bool) -> io::Result<Self> {
         let path = path.into();
         let label: Name = path
             .file_name()
@@ -196,6 +196,13 @@ impl TreeFile {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(feature = "drivers")]
+impl super::Declares for TreeFile {
+    fn tree(&self) -> Option<Arc<Tree>> {
+        Self::tree(self)
     }
 }
 

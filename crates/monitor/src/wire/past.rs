@@ -145,6 +145,9 @@ fn stats(rule: &mut Map<String, Value>, sampled: &Sampled<'_>) {
         ("durationMs", Metric::DurationMs),
         ("totalSynced", Metric::TotalSynced),
         ("totalErrors", Metric::TotalErrors),
+        ("lagMs", Metric::RuleLagMs),
+        ("backlog", Metric::Backlog),
+        ("backlogBytes", Metric::BacklogBytes),
     ];
     for (name, metric) in all {
         put(stats, name, sampled.known(metric));

@@ -70,6 +70,21 @@ pub(crate) struct StatsInfo<'a> {
     total_errors: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<&'a str>,
+    /// Of a rule that is kept going: `starting`, `copying`, `streaming`, `resting`, `waiting`, `ended`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<&'a str>,
+    /// The same in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doing: Option<&'a str>,
+    /// How old the oldest change was that the target got last; 0 while there is nothing to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_ms: Option<u64>,
+    /// Changes that the source has and the target lacks, where they can be counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backlog: Option<u64>,
+    /// Bytes of the source's log behind what the target has, where those are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backlog_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     details: Vec<CollectionInfo<'a>>,
 }
@@ -98,6 +113,11 @@ impl<'a> From<&'a SyncStats> for StatsInfo<'a> {
             total_synced: stats.total_synced,
             total_errors: stats.total_errors,
             last_error: stats.last_error.as_deref(),
+            phase: stats.phase.as_deref(),
+            doing: stats.doing.as_deref(),
+            lag_ms: stats.lag_ms,
+            backlog: stats.backlog,
+            backlog_bytes: stats.backlog_bytes,
             details: stats.details.iter().map(CollectionInfo::from).collect(),
         }
     }

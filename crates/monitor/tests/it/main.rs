@@ -29,6 +29,8 @@ mod remote_write;
 #[cfg(feature = "drivers")]
 mod rules;
 #[cfg(feature = "drivers")]
+mod rules_beside;
+#[cfg(feature = "drivers")]
 mod rules_killed;
 mod scaffold;
 mod security;

@@ -12,8 +12,10 @@ mod history;
 mod lag;
 mod link;
 mod pool;
+mod rule_behind;
 mod rule_failed;
 mod rule_stalled;
+mod rule_waits;
 mod runway;
 mod source;
 mod tree;
@@ -73,6 +75,8 @@ pub(crate) static CONDITIONS: &[&Condition] = &[
     &lag::LAG,
     &unknown::UNKNOWN,
     &drift::DRIFT,
+    &rule_waits::RULE_WAITS,
+    &rule_behind::RULE_BEHIND,
     &rule_failed::RULE_FAILED,
     &rule_stalled::RULE_STALLED,
     &connections::CONNECTIONS,

@@ -2,7 +2,9 @@
 
 use super::*;
 use replica_core::observed::{Drift, DriftKind};
-use replica_core::{ConflictResolution, Lag, Link, LinkState, Observed, Role, Rule, RuleMode, Runway};
+use replica_core::{
+    ConflictResolution, Lag, Link, LinkState, Observed, Role, Rule, RuleMode, Runway, SyncStats,
+};
 
 /// One that keeps up.
 pub(in crate::alert) fn slave() -> Replica {
@@ -81,6 +83,17 @@ pub(super) fn ruled() -> Moment {
         last_stats: None,
         problem: None,
     });
+    moment.snapshot = Arc::new(snapshot);
+    moment
+}
+
+/// The same with a rule that is kept going.
+pub(super) fn kept(set: impl FnOnce(&mut SyncStats)) -> Moment {
+    let mut moment = ruled();
+    let mut snapshot = Snapshot::clone(&moment.snapshot);
+    let mut stats = SyncStats::default();
+    set(&mut stats);
+    snapshot.rules[0].last_stats = Some(Arc::new(stats));
     moment.snapshot = Arc::new(snapshot);
     moment
 }

@@ -7,11 +7,12 @@ import { duration, num, timeOf } from '../core/fmt.js';
 export const RULE_STATES = [
   { id: 'failing', word: 'Failing', icon: 'down', open: 'downo', badge: 'st-down', text: 't-bad' },
   { id: 'problem', word: 'Problem', icon: 'lag', open: 'lag', badge: 'st-lag', text: 't-warn' },
+  { id: 'copying', word: 'Copying', icon: 'unk', open: 'unk', badge: 'st-unk', text: 't-unk' },
   { id: 'unknown', word: 'No run seen', icon: 'unk', open: 'unk', badge: 'st-unk', text: 't-unk' },
   { id: 'off', word: 'Off', icon: 'pause', open: 'pause', badge: 'st-pause', text: 't-pause' },
   { id: 'ok', word: 'Synced', icon: 'up', open: 'up', badge: 'st-up', text: 't-ok' },
 ];
-const [FAILING, PROBLEM, UNSEEN, OFF, SYNCED] = RULE_STATES.keys();
+const [FAILING, PROBLEM, COPYING, UNSEEN, OFF, SYNCED] = RULE_STATES.keys();
 
 /** @returns {number} index into RULE_STATES */
 export function ruleState(rule) {
@@ -19,7 +20,8 @@ export function ruleState(rule) {
   if (rule.problem) return PROBLEM;
   const stats = rule.lastStats;
   if (!stats) return UNSEEN;
-  return stats.failed > 0 || stats.lastError ? FAILING : SYNCED;
+  if (stats.failed > 0 || stats.lastError) return FAILING;
+  return stats.phase === 'starting' || stats.phase === 'copying' ? COPYING : SYNCED;
 }
 
 /** When the last run ended, NaN when nobody knows. */
@@ -42,3 +44,10 @@ export const signed = (sign, count) => `${count === 0 ? '' : sign}${num(count)}`
 
 /** How long the last run took, in words, or ''. */
 export const runTook = (stats) => (stats?.durationMs == null ? '' : duration(stats.durationMs));
+
+/** How far the target of a rule that is kept going is behind: `lag 12 ms`, `3 changes left`; what is not known is left out. */
+export function behindWords(stats) {
+  if (!stats?.phase) return [];
+  const left = stats.backlog != null ? `${num(stats.backlog)} changes left` : stats.backlogBytes > 0 ? `${num(stats.backlogBytes)} bytes of log left` : '';
+  return [stats.phase, stats.lagMs == null ? '' : `lag ${duration(stats.lagMs)}`, stats.backlog === 0 ? '' : left].filter(Boolean);
+}

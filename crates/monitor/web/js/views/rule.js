@@ -8,7 +8,7 @@ import { utc } from '../core/prefs.js';
 import { href } from '../core/router.js';
 import { EventList, missing, trail } from '../ui/detail.js';
 import { card, facts } from '../ui/parts.js';
-import { RULE_STATES, arrow, lastRun, ruleState, runFigures, runTook } from '../ui/rule-state.js';
+import { RULE_STATES, arrow, behindWords, lastRun, ruleState, runFigures, runTook } from '../ui/rule-state.js';
 
 const COLUMNS = ['created', 'updated', 'deleted', 'skipped', 'errors'];
 
@@ -58,6 +58,8 @@ class RuleDetail {
       ['Mode', rule.mode],
       ['Collections', rule.collections?.length ? freeText(rule.collections.join(', ')) : 'every collection'],
       ['Conflicts', words(rule.conflictResolution ?? '—')],
+      ['Now', rule.lastStats?.doing && freeText(rule.lastStats.doing)],
+      ['Behind', behindWords(rule.lastStats).slice(1).join(' · ')],
       ['Enabled', rule.enabled === false ? 'no' : 'yes'],
       ['Problem', rule.problem && freeText(rule.problem)],
     ]));

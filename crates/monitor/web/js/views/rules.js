@@ -7,7 +7,7 @@ import { ago, num, plural, words } from '../core/fmt.js';
 import { href } from '../core/router.js';
 import { VList } from '../core/vlist.js';
 import { emptyState, stateChips } from '../ui/parts.js';
-import { RULE_STATES, arrow, lastRun, ruleState, runFigures, runTook } from '../ui/rule-state.js';
+import { RULE_STATES, arrow, behindWords, lastRun, ruleState, runFigures, runTook } from '../ui/rule-state.js';
 
 const phone = matchMedia('(max-width: 760px)');
 const drawn = new WeakMap();
@@ -146,7 +146,7 @@ function drawRun(figures, when, rule, now) {
     replace(figures, parts.length ? parts.flatMap(({ text, word, bad }, k) => [k > 0 && ' · ', h('span', { class: bad ? 't-bad' : '' }, text, h('span', { class: bad ? '' : 'dim' }, ` ${word}`))]) : h('span', { class: 'dim' }, '— not run yet, or not told'));
   }
   const took = runTook(rule.lastStats);
-  setText(when, rule.lastStats ? [took, Number.isNaN(lastRun(rule)) ? '' : ago(lastRun(rule), now)].filter(Boolean).join(' · ') : '');
+  setText(when, rule.lastStats ? [...behindWords(rule.lastStats), took, Number.isNaN(lastRun(rule)) ? '' : ago(lastRun(rule), now)].filter(Boolean).join(' · ') : '');
 }
 
 export default { path: 'rules', args: 0, title: 'Rules', icon: 'rule', key: 'u', place: 'main', filters: true, create: (context) => new Rules(context) };

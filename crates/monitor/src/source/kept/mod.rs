@@ -1,0 +1,240 @@
+//! A source whose rules are kept going by the monitor itself: what it shows of them is what they do.
+//!
+//! Rules follow the tree: one that is declared anew is started anew, the others go on.
+
+mod ledger;
+
+use crate::clock::now_ms;
+use ledger::Ledger;
+use replica_core::source::{Pending, Wake};
+use replica_core::tree::Tree;
+use replica_core::{
+    Command, CommandError, Event, EventKind, Name, ReplicaKey, Rule, RuleMode, Snapshot, Source, SourceError,
+    SyncStats,
+};
+use replica_engine::rules::{Kept, Pace, Plan, keep};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// How often a rule that does much is looked at, and that a streaming interval ends though nothing happens.
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// Events of rules, for whoever publishes them.
+pub type Told = mpsc::UnboundedReceiver<Event>;
+
+/// A source that knows where the databases of its rules are.
+pub trait Declares: Source {
+    /// The last good tree, the same one while it does not change.
+    fn tree(&self) -> Option<Arc<Tree>>;
+}
+
+/// A source whose rules are kept going.
+pub struct KeptRules<S> {
+    inner: S,
+    every: Duration,
+    events: mpsc::UnboundedSender<Event>,
+    wake: Arc<Mutex<Option<Wake>>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the rules were started from.
+    tree: Option<Arc<Tree>>,
+    rules: BTreeMap<Name, Going>,
+    /// What was said last, and what it was made of: the same is said with the same pointer.
+    said: Option<(Arc<Snapshot>, Arc<Snapshot>)>,
+}
+
+/// A rule that is kept going, or why it is not.
+enum Going {
+    Kept(Ways),
+    Refused(Arc<SyncStats>),
+}
+
+struct Ways {
+    plan: Arc<Plan>,
+    /// Dropped, they end.
+    _stop: watch::Sender<bool>,
+    ledgers: Vec<Arc<Mutex<Ledger>>>,
+}
+
+impl<S: Declares> KeptRules<S> {
+    /// Keeps the enabled rules of that source going; mirrors rest for `every`. Must be called on a tokio runtime.
+    pub fn of(inner: S, every: Duration) -> (Self, Told) {
+        let (events, told) = mpsc::unbounded_channel();
+        let kept = Self {
+            inner,
+            every,
+            events,
+            wake: Arc::default(),
+            state: Mutex::default(),
+        };
+        kept.follow(&mut kept.lock());
+        (kept, told)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts, starts anew and stops what the tree declares otherwise than before.
+    fn follow(&self, state: &mut State) {
+        let Some(tree) = self.inner.tree() else { return };
+        if state.tree.as_ref().is_some_and(|known| Arc::ptr_eq(known, &tree)) {
+            return;
+        }
+        let mut before = std::mem::take(&mut state.rules);
+        for rule in tree
+            .rules
+            .iter()
+            .filter(|rule| rule.enabled && rule.problem.is_none())
+        {
+            let going = match planned(&tree, rule) {
+                Err(why) => Going::Refused(Arc::new(refused(why))),
+                Ok(plan) => match before.remove(&rule.name) {
+                    Some(Going::Kept(ways)) if ways.plan.is_same(&plan) => Going::Kept(ways),
+                    _ => Going::Kept(self.start(plan)),
+                },
+            };
+            state.rules.insert(Arc::clone(&rule.name), going);
+        }
+        state.tree = Some(tree);
+    }
+
+    fn start(&self, plan: Plan) -> Ways {
+        let plan = Arc::new(plan);
+        let (stop, asked) = watch::channel(false);
+        let pace = Pace {
+            every: self.every,
+            throttle: None,
+        };
+        let ways = keep(&plan, pace, &asked);
+        let alone = ways.len() == 1;
+        let ledgers = ways.into_iter().map(|way| {
+            let to = (!alone).then(|| way.to.clone());
+            let ledger = Arc::new(Mutex::new(Ledger::new(to)));
+            let (rule, events) = (Arc::clone(&plan.rule.name), self.events.clone());
+            tokio::spawn(book(
+                way,
+                Arc::clone(&ledger),
+                rule,
+                events,
+                Arc::clone(&self.wake),
+            ));
+            ledger
+        });
+        Ways {
+            ledgers: ledgers.collect(),
+            plan: Arc::clone(&plan),
+            _stop: stop,
+        }
+    }
+
+    /// The snapshot with what the rules do.
+    fn with_rules(&self, bare: Arc<Snapshot>) -> Arc<Snapshot> {
+        let mut state = self.lock();
+        self.follow(&mut state);
+        let stats = |rule: &Rule| match state.rules.get(&rule.name)? {
+            Going::Refused(stats) => Some(Arc::clone(stats)),
+            Going::Kept(ways) => Some(ledger::merged(&ways.ledgers)),
+        };
+        let rules: Vec<Option<Arc<SyncStats>>> = bare.rules.iter().map(stats).collect();
+        if let Some((made_of, said)) = &state.said
+            && Arc::ptr_eq(made_of, &bare)
+            && said
+                .rules
+                .iter()
+                .zip(&rules)
+                .all(|(rule, stats)| stats.is_none() || rule.last_stats == *stats)
+        {
+            return Arc::clone(said);
+        }
+        let mut shown = (*bare).clone();
+        for (rule, stats) in shown.rules.iter_mut().zip(rules) {
+            if stats.is_some() {
+                rule.last_stats = stats;
+            }
+        }
+        let shown = Arc::new(shown);
+        state.said = Some((bare, Arc::clone(&shown)));
+        shown
+    }
+}
+
+fn planned(tree: &Tree, rule: &Rule) -> Result<Plan, String> {
+    match rule.mode {
+        RuleMode::Bidirectional => Err("bidirectional rules cannot be kept going yet".to_owned()),
+        _ => Plan::of(tree, &rule.name).map_err(|error| error.to_string()),
+    }
+}
+
+fn refused(why: String) -> SyncStats {
+    SyncStats {
+        phase: Some("ended".into()),
+        doing: Some(format!("not begun: {why}").into()),
+        last_error: Some(why.into()),
+        ..SyncStats::default()
+    }
+}
+
+/// Writes down what one way of a rule does, tells of its runs, and wakes whoever shows it.
+async fn book(
+    way: Kept,
+    ledger: Arc<Mutex<Ledger>>,
+    rule: Name,
+    events: mpsc::UnboundedSender<Event>,
+    wake: Arc<Mutex<Option<Wake>>>,
+) {
+    loop {
+        // Asked first, so that its last report is noted.
+        let is_over = way.task.is_finished();
+        let report = way.report.borrow().clone();
+        let (changed, runs) = {
+            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            ledger.note(&report, now_ms())
+        };
+        for run in runs {
+            let rule = Arc::clone(&rule);
+            let kind = match run {
+                None => EventKind::RuleSyncStart { rule },
+                Some(stats) => EventKind::RuleSyncDone { rule, stats },
+            };
+            // Whoever publishes them may be gone.
+            let _ = events.send(Event::new(now_ms(), kind));
+        }
+        let waking = wake.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(wake) = waking.filter(|_| changed) {
+            wake();
+        }
+        if is_over {
+            return;
+        }
+        // At most so often, however much happens; and again though nothing does, for what ends with time.
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+impl<S: Declares> Source for KeptRules<S> {
+    fn snapshot(&self) -> Pending<'_, Result<Arc<Snapshot>, SourceError>> {
+        Box::pin(async {
+            let bare = self.inner.snapshot().await?;
+            Ok(self.with_rules(bare))
+        })
+    }
+
+    fn on_change(&self, wake: Wake) {
+        *self.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&wake));
+        self.inner.on_change(wake);
+    }
+
+    fn addresses(&self) -> Vec<(ReplicaKey, String)> {
+        self.inner.addresses()
+    }
+
+    fn execute(&self, command: Command) -> Pending<'_, Result<(), CommandError>> {
+        self.inner.execute(command)
+    }
+}
