@@ -91,6 +91,11 @@ static BENCHES: &[Bench] = &[
         run: |options| of_crate("replica-monitor", "history", options),
     },
     Bench {
+        name: "rules",
+        purpose: "how fast a rule streams, beside what the two servers could do alone, how late it is, and its memory",
+        run: |options| of_crate("replica-engine", "rules", options),
+    },
+    Bench {
         name: "hostile",
         purpose: "how a healthy client fares among 17 000 bad ones",
         run: hostile::bench,
