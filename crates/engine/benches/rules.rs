@@ -17,7 +17,7 @@ mod ends;
 
 use anyhow::{Context, Result, ensure};
 use ends::{Db, mariadb, postgres};
-use replica_engine::rules::{Pace, Phase, Plan, Report, keep};
+use replica_engine::rules::{Pace, Phase, Plan, Report, Verification, keep};
 use replica_lab::{ADMIN, Lab, Postgres, wait_for};
 use serde_json::json;
 use std::process::Stdio;
@@ -47,13 +47,17 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-fn start(source: &Db, target: &Db, table: &str) -> Result<Running> {
+fn plan(source: &Db, target: &Db, table: &str) -> Result<Arc<Plan>> {
     let tree = json!({
         "replicas": { "from": source.entry(), "to": target.entry() },
         "rules": { "copy": { "source": "from", "target": "to", "mode": "cdc", "collections": [table] } },
     });
     let parsed = replica_core::tree::parse(tree.to_string().as_bytes(), "t.json");
-    let plan = Arc::new(Plan::of(&parsed.tree.context("no tree")?, "copy")?);
+    Ok(Arc::new(Plan::of(&parsed.tree.context("no tree")?, "copy")?))
+}
+
+fn start(source: &Db, target: &Db, table: &str) -> Result<Running> {
+    let plan = plan(source, target, table)?;
     let (stop, asked) = watch::channel(false);
     let pace = Pace {
         every: SOON,
@@ -89,7 +93,8 @@ async fn main() -> Result<()> {
     // First, while the servers have nothing else to write to disk.
     steady(&source, &target).await?;
     stream(server, &source, &target).await?;
-    large(&source, &target).await
+    large(&source, &target).await?;
+    verify(&source, &target).await
 }
 
 /// The backlog of [`TRANSACTIONS`] of `mix`, read by our rule and by what could be the limit.
@@ -313,6 +318,36 @@ async fn large(source: &Db, target: &Db) -> Result<()> {
         begun.elapsed().as_secs_f64()
     );
     rule.stopped().await
+}
+
+/// How long three rows that differ are looked for among all of the large transaction.
+async fn verify(source: &Db, target: &Db) -> Result<()> {
+    target
+        .execute(&[
+            "UPDATE large SET d = 'x' WHERE id = 1000",
+            "DELETE FROM large WHERE id = 1000000",
+            "INSERT INTO large VALUES (0, 'x')",
+        ])
+        .await?;
+    let plan = plan(source, target, "large")?;
+    let ends = (
+        plan.directions[0].from.open().await?,
+        plan.directions[0].to.open().await?,
+    );
+    let patience = Duration::from_secs(2);
+    let begun = Instant::now();
+    let mut verification = Verification::new(ends, patience, true, &|_| {}, &|| false);
+    verification.run(&["large"]).await?;
+    let (found, time) = (&verification.tables[0], begun.elapsed().saturating_sub(patience));
+    println!("\n| rows compared | time | rows that differ, of 3 | healed |\n|---|---|---|---|");
+    println!(
+        "| {} | {:.1} s | {} | {} |",
+        found.rows,
+        time.as_secs_f64(),
+        found.differences.len(),
+        found.healed
+    );
+    Ok(())
 }
 
 /// Megabytes that this process holds.

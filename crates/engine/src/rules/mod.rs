@@ -21,6 +21,7 @@ mod snapshot;
 mod store;
 mod stream;
 mod table;
+mod verify;
 
 #[cfg(feature = "mysql")]
 pub(crate) use batch::Said;
@@ -40,3 +41,4 @@ pub use snapshot::{Progress, SnapshotRun, Stopped};
 pub use store::{Change, Ends, Key, Open, Rejected, Row, Store, StoreError};
 pub use stream::Stream;
 pub use table::{Column, Table};
+pub use verify::{Differs, Verification, Verified};

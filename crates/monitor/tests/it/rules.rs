@@ -304,3 +304,83 @@ async fn what_stands_in_the_way_is_told_with_what_mends_it() {
     })
     .await;
 }
+
+/// Changes rows of the source, one after the other, until it is told to stop.
+async fn busy(file: SqliteFile, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<u64> {
+    let (mut client, mut count) = (file.client().await?, 0);
+    while !*stop.borrow_and_update() {
+        let id = count * 7919 % 30_000 + 1;
+        client
+            .execute(&format!(
+                "UPDATE users SET name = 'w{count}' WHERE id = {id} AND id % 1000 <> 0"
+            ))
+            .await?;
+        count += 1;
+        tokio::task::yield_now().await;
+    }
+    Ok(count)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_differs_is_found_among_what_is_on_its_way_and_healed() -> Result<()> {
+    let shop = Shop::open("cdc").await?;
+    shop.source("DELETE FROM users").await?;
+    shop.source("INSERT INTO users WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 30000) SELECT n, 'n' || n FROM c")
+        .await?;
+    shop.source("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+        .await?;
+    let _runner = Runner::start(&shop.lab, &[])?;
+    until_it_says(&shop.lab, "streaming").await?;
+    let mut target = shop.target.client().await?;
+    for planted in [
+        "UPDATE users SET name = 'other' WHERE id = 1000",
+        "DELETE FROM users WHERE id = 17000",
+        "INSERT INTO users VALUES (30001, 'nobody')",
+    ] {
+        target.execute(planted).await?;
+    }
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let writing = tokio::spawn(busy(SqliteFile::clone(&shop.source), stopped));
+    let verify = |more: &'static [&'static str]| {
+        let arguments = [&["rules", "verify", "copy", "--json", "--patience", "2s"], more].concat();
+        let folder = shop.lab.path().to_owned();
+        tokio::task::spawn_blocking(move || -> Result<(Option<i32>, Value)> {
+            let output = binary()
+                .current_dir(folder)
+                .args(arguments)
+                .args(["--tree", "t.json"])
+                .output()?;
+            Ok((output.status.code(), serde_json::from_slice(&output.stdout)?))
+        })
+    };
+    let (code, found) = verify(&[]).await??;
+    let users = |found: &Value| {
+        let tables = found["directions"][0]["tables"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        tables
+            .into_iter()
+            .find(|table| table["table"] == "users")
+            .unwrap_or_default()
+    };
+    let wanted = json!([
+        { "key": "1000", "differs": "changed" }, { "key": "17000", "differs": "missing" }, { "key": "30001", "differs": "extra" }
+    ]);
+    assert_eq!(
+        (code, &users(&found)["differences"]),
+        (Some(1), &wanted),
+        "{found}"
+    );
+    let (code, found) = verify(&["--heal"]).await??;
+    assert_eq!((code, &users(&found)["healed"]), (Some(0), &json!(3)), "{found}");
+    let (code, found) = verify(&[]).await??;
+    assert_eq!(
+        (code, &users(&found)["differences"]),
+        (Some(0), &json!([])),
+        "{found}"
+    );
+    stop.send(true)?;
+    ensure!(writing.await?? > 100, "nothing was written meanwhile");
+    Ok(())
+}

@@ -5,12 +5,14 @@ mod check;
 #[cfg(feature = "drivers")]
 mod drop;
 mod list;
+#[cfg(feature = "drivers")]
+mod verify;
 
 use super::Failure;
 use super::prometheus::{PrometheusRules, RulesReplay};
 use std::io::Write;
 
-/// List the rules of a tree, tell what running one would do, take away what one made in databases, or tell how often alerts would have fired.
+/// List the rules of a tree, tell what running one would do, compare both ends of one, take away what one made in databases, or tell how often alerts would have fired.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Rules {
@@ -30,6 +32,8 @@ enum Action {
     Check(check::Check),
     #[cfg(feature = "drivers")]
     Drop(drop::Drop),
+    #[cfg(feature = "drivers")]
+    Verify(verify::Verify),
     Replay(RulesReplay),
 }
 
@@ -41,10 +45,12 @@ impl Rules {
             Some(Action::Check(check)) => check.run(out),
             #[cfg(feature = "drivers")]
             Some(Action::Drop(drop)) => drop.run(out),
+            #[cfg(feature = "drivers")]
+            Some(Action::Verify(verify)) => verify.run(out),
             Some(Action::Replay(replay)) => replay.run(out),
             None if self.prometheus => self.written.run(out),
             None => Err(Failure::Usage(
-                "rules: list, check, drop or replay? `rules --prometheus` writes them for Prometheus"
+                "rules: list, check, verify, drop or replay? `rules --prometheus` writes them for Prometheus"
                     .to_owned(),
             )),
         }
