@@ -18,6 +18,9 @@ const MOST: usize = 5000;
 /// How often the source is told what it need not keep any more.
 const TELL: Duration = Duration::from_secs(1);
 
+/// How long the source may take for that: whether it is there at all shows by it, and a lag of nothing would be told meanwhile.
+const HEARD: Duration = Duration::from_secs(10);
+
 /// A stream that follows its log.
 pub(super) struct Following<'s> {
     log: Box<dyn ChangeLog>,
@@ -77,7 +80,9 @@ impl<'s> Following<'s> {
                 self.writer.retry(&mut *self.log).await?;
             }
             self.released = Instant::now();
-            within("source", self.log.done(&self.writer.cursor.position)).await?;
+            let told = timeout(HEARD, self.log.done(&self.writer.cursor.position)).await;
+            told.unwrap_or_else(|_| Err(late(HEARD)))
+                .map_err(|fault| at_source(&fault))?;
         }
         match stopping {
             true => Err(Broken::Asked),

@@ -4,7 +4,7 @@ use crate::ends::*;
 use crate::support::*;
 use anyhow::{Context, Result, ensure};
 use replica_engine::rules::{Pace, Phase, Plan, Report, keep};
-use replica_lab::{Lab, wait_for};
+use replica_lab::{ADMIN, Lab, Proxy, wait_for};
 use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -501,6 +501,60 @@ async fn what_replace_evicts_is_missed_and_healed_by_a_copy() {
         stream.stopped().await?;
         target.execute(&["DELETE FROM _rm_cursor"]).await?;
         let stream = start(&plan);
+        same(&source, &target, &stream, "people", "id mail").await?;
+        stream.stopped().await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// The addresses of two servers, each through a proxy.
+fn through(source: &Db, target: &Db, ports: (u16, u16)) -> Result<Arc<Plan>> {
+    let (Db::Postgres(from), Db::Postgres(to)) = (source, target) else {
+        unreachable!("both are PostgreSQL here")
+    };
+    let end = |uri: String| json!({ "m": { "role": "master", "dialect": "postgres", "uri": uri } });
+    let tree = json!({
+        "replicas": { "from": end(from.uri_through(ADMIN, ports.0)), "to": end(to.uri_through(ADMIN, ports.1)) },
+        "rules": { "copy": { "source": "from", "target": "to", "mode": "cdc", "collections": ["people"] } },
+    });
+    let parsed = replica_core::tree::parse(tree.to_string().as_bytes(), "t.json");
+    Ok(Arc::new(Plan::of(&parsed.tree.context("no tree")?, "copy")?))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn links_that_are_cut_and_servers_that_are_killed_lose_nothing() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        let (source, target) = (postgres(&lab, "source").await?, postgres(&lab, "target").await?);
+        let (Db::Postgres(from), Db::Postgres(to)) = (&source, &target) else {
+            unreachable!("both are PostgreSQL here")
+        };
+        let (near, far) = (Proxy::to(from.port()).await?, Proxy::to(to.port()).await?);
+        source.execute(&PEOPLE).await?;
+        let stream = start(&through(&source, &target, (near.port(), far.port()))?);
+        stream
+            .until("streaming", |report| report.phase == Phase::Streaming)
+            .await?;
+        for round in 0..4 {
+            turbulence(&source, round, 60).await?;
+            match round {
+                0 => near.cut(),
+                1 => far.cut(),
+                2 => to.daemon().kill().await?,
+                _ => from.daemon().kill().await?,
+            }
+            stream
+                .until("waiting", |report| matches!(report.phase, Phase::Waiting { .. }))
+                .await?;
+            match round {
+                0 => near.heal(),
+                1 => far.heal(),
+                2 => to.start().await?,
+                _ => from.start().await?,
+            }
+            turbulence(&source, round + 10, 60).await?;
+        }
         same(&source, &target, &stream, "people", "id mail").await?;
         stream.stopped().await?;
         Ok(())
