@@ -23,7 +23,7 @@ const TREE: &str =
 #[test]
 fn every_kind_is_created_then_skipped_then_overwritten() {
     for (kind, files) in [
-        ("node", &["services/monitor.mjs"][..]),
+        ("node", &["services/monitor.mjs", "services/replicator.mjs"][..]),
         ("rust", &["examples/monitor.rs"]),
         ("systemd", &["replica-monitor.service", "replica-monitor.env"]),
         ("compose", &["compose.yaml"]),
@@ -78,6 +78,7 @@ fn the_kind_is_found_in_the_project() {
         project.report(&[]),
         [
             "created  services/monitor.mjs",
+            "created  services/replicator.mjs",
             "created  package.json scripts.monitor"
         ]
     );
@@ -197,6 +198,7 @@ fn package_json_keeps_every_byte_but_the_script() {
             project.report(&["--force"]),
             [
                 "overwritten  services/monitor.mjs",
+                "overwritten  services/replicator.mjs",
                 "skipped (exists)  package.json scripts.monitor"
             ]
         );
@@ -210,7 +212,7 @@ fn a_monitor_script_of_the_projects_own_stays() {
     let before = "{\"scripts\": {\"monitor\": \"top\"}}";
     project.write("package.json", before);
     assert_eq!(
-        project.report(&["--force"])[1],
+        project.report(&["--force"])[2],
         "skipped (exists)  package.json scripts.monitor"
     );
     assert_eq!(project.read("package.json"), before);
@@ -257,6 +259,23 @@ fn the_launcher_runs_the_monitor_and_ends_with_it() {
             "the monitor outlived its launcher"
         );
     }
+}
+
+#[cfg(feature = "drivers")]
+#[test]
+fn the_replicator_keeps_rules_going_and_ends_as_they_do() {
+    let Some(node) = tool("node") else { return };
+    let project = Project::node();
+    project.write("elsewhere.json", TREE);
+    let mut launcher = project.command(&node);
+    launcher
+        .args(["services/replicator.mjs", "copy"])
+        .env("MONITOR_BIN", BINARY)
+        .env("MONITOR_TREE", "elsewhere.json");
+    let output = launcher.output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("there is no rule \"copy\""), "{said}");
 }
 
 #[test]

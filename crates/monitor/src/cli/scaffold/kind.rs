@@ -7,7 +7,7 @@ use clap::ValueEnum;
 /// The kinds of project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Kind {
-    /// A launcher script, and a helper to send events, for a Node.js application
+    /// Launchers of the monitor and of its rules, and a helper to send events, for a Node.js application
     Node,
     /// An example that embeds the library in a Rust crate
     Rust,
@@ -52,7 +52,10 @@ pub(super) static KINDS: &[Recipe] = &[
         marker: Some("package.json"),
         main: Template::public("services/monitor.mjs", include_str!("templates/monitor.mjs")),
         extensions: &["mjs"],
-        beside: &[],
+        beside: &[Template::public(
+            "replicator.mjs",
+            include_str!("templates/replicator.mjs"),
+        )],
         next_steps: include_str!("templates/next/node.txt"),
     },
     Recipe {
