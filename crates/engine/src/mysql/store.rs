@@ -191,10 +191,10 @@ impl Store for MySqlStore {
             let client = &mut self.client;
             let claimed = async {
                 let name = "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
-                client.query_drop(cursors(name)).await?;
+                client.query_drop(cursors(name, "LONGTEXT")).await?;
                 let claim = "INSERT INTO _rm_cursor (reader, epoch, rows_written, batches) VALUES (?, 1, 0, 0) ON DUPLICATE KEY UPDATE epoch = epoch + 1";
                 client.exec_drop(claim, (reader,)).await?;
-                let read = "SELECT source, position, tables, epoch FROM _rm_cursor WHERE reader = ?";
+                let read = "SELECT source, position, tables, owed, epoch FROM _rm_cursor WHERE reader = ?";
                 client.exec_first(read, (reader,)).await
             };
             let row: Option<mysql_async::Row> = claimed.await.map_err(|error| fault(&error))?;
@@ -205,7 +205,7 @@ impl Store for MySqlStore {
                     "its table of cursors tells nothing",
                 ));
             };
-            let said: Said = ["source", "position", "tables"]
+            let said: Said = ["source", "position", "tables", "owed"]
                 .map(|name| row.get(name).flatten())
                 .into();
             Ok(Claim::of(epoch, said))
@@ -243,13 +243,14 @@ async fn move_cursor(
 ) -> Result<(), StoreError> {
     // The count of batches makes a row that is found a row that is changed, which is what the server counts.
     let statement = "UPDATE _rm_cursor SET batches = batches + 1, rows_written = rows_written + ?, source = coalesce(?, source),
-        position = coalesce(?, position), tables = coalesce(?, tables) WHERE reader = ? AND epoch = ?";
+        position = coalesce(?, position), tables = coalesce(?, tables), owed = coalesce(?, owed) WHERE reader = ? AND epoch = ?";
     let to = mark.to.as_ref();
     let values = (
         rows,
         to.map(|to| to.source.as_str()),
         to.map(|to| to.position.as_str()),
         to.map(|to| to.tables.as_str()),
+        to.and_then(|to| to.owed.as_deref()),
         mark.reader.as_str(),
         mark.epoch,
     );

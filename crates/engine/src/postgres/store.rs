@@ -27,9 +27,9 @@ const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, t.typname::text,
     ORDER BY c.relname, a.attnum";
 
 const CLAIM: &str = "INSERT INTO _rm_cursor AS c (reader, epoch, rows_written, batches) VALUES ($1, 1, 0, 0)
-    ON CONFLICT (reader) DO UPDATE SET epoch = c.epoch + 1 RETURNING epoch, source, position, tables";
+    ON CONFLICT (reader) DO UPDATE SET epoch = c.epoch + 1 RETURNING epoch, source, position, tables, owed";
 const MOVE: &str = "UPDATE _rm_cursor SET batches = batches + 1, rows_written = rows_written + $1, source = coalesce($2, source),
-    position = coalesce($3, position), tables = coalesce($4, tables) WHERE reader = $5 AND epoch = $6 RETURNING 1";
+    position = coalesce($3, position), tables = coalesce($4, tables), owed = coalesce($7, owed) WHERE reader = $5 AND epoch = $6 RETURNING 1";
 
 /// PostgreSQL as rules see it.
 pub(super) static ENDS: Ends = Ends {
@@ -186,7 +186,7 @@ impl Store for PostgresStore {
 
     fn claim<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Claim, Fault>> {
         Box::pin(async move {
-            let create = cursors("TEXT");
+            let create = cursors("TEXT", "TEXT");
             self.client
                 .batch_execute(&create)
                 .await
@@ -199,7 +199,10 @@ impl Store for PostgresStore {
                     "its table of cursors tells nothing",
                 ));
             };
-            Ok(Claim::of(row.get(0), (row.get(1), row.get(2), row.get(3))))
+            Ok(Claim::of(
+                row.get(0),
+                (row.get(1), row.get(2), row.get(3), row.get(4)),
+            ))
         })
     }
 
@@ -248,6 +251,7 @@ async fn move_cursor(
                 (&tables, Type::TEXT),
                 (&mark.reader, Type::TEXT),
                 (&mark.epoch, Type::INT8),
+                (&to.and_then(|to| to.owed.as_ref()), Type::TEXT),
             ],
         )
         .await

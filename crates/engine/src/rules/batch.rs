@@ -48,8 +48,10 @@ pub struct Cursor {
     pub source: String,
     /// Up to where everything of that log is in the target.
     pub position: String,
-    /// The tables that were copied whole, as a JSON list.
+    /// The tables that were copied whole, as JSON.
     pub tables: String,
+    /// The rows that the target has not taken yet, as JSON; none where they are the same as before.
+    pub owed: Option<String>,
 }
 
 /// A cursor that was claimed: whoever had it before cannot write any more.
@@ -61,17 +63,18 @@ pub struct Claim {
     pub cursor: Option<Cursor>,
 }
 
-/// Source, position and tables, as a table of cursors holds them.
-pub(crate) type Said = (Option<String>, Option<String>, Option<String>);
+/// Source, position, tables and owed rows, as a table of cursors holds them.
+pub(crate) type Said = (Option<String>, Option<String>, Option<String>, Option<String>);
 
 impl Claim {
     /// Of what a table of cursors says: source, position and tables are there once the copy is done.
-    pub(crate) fn of(epoch: i64, (source, position, tables): Said) -> Self {
+    pub(crate) fn of(epoch: i64, (source, position, tables, owed): Said) -> Self {
         let whole = source.zip(position);
         let cursor = whole.map(|(source, position)| Cursor {
             source,
             position,
             tables: tables.unwrap_or_default(),
+            owed,
         });
         Self { epoch, cursor }
     }
@@ -158,9 +161,9 @@ pub(crate) fn gone(reader: &str, cursors: u64, table: bool) -> Vec<String> {
     cursor.into_iter().chain(table).collect()
 }
 
-/// The statement that makes the table of cursors; `name` is the type of a reader's name, which must be compared byte by byte.
-pub(crate) fn creation(name: &str) -> String {
+/// The statement that makes the table of cursors; `name` is the type of a reader's name, which must be compared byte by byte, `long` one of long texts.
+pub(crate) fn creation(name: &str, long: &str) -> String {
     format!(
-        "CREATE TABLE IF NOT EXISTS _rm_cursor (reader {name} NOT NULL PRIMARY KEY, epoch BIGINT NOT NULL, source TEXT, position TEXT, tables TEXT, rows_written BIGINT NOT NULL, batches BIGINT NOT NULL)"
+        "CREATE TABLE IF NOT EXISTS _rm_cursor (reader {name} NOT NULL PRIMARY KEY, epoch BIGINT NOT NULL, source TEXT, position TEXT, tables {long}, owed {long}, rows_written BIGINT NOT NULL, batches BIGINT NOT NULL)"
     )
 }

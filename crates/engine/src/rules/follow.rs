@@ -126,9 +126,10 @@ impl<'s> Writer<'s> {
         target: Box<dyn Store>,
         tables: Vec<Table>,
         mark: Mark,
-        cursor: Cursor,
+        (cursor, mut owed): (Cursor, Owed),
     ) -> Self {
-        let owed = Owed::default();
+        // Written with the first cursor: also that there are none any more.
+        owed.unwritten();
         Self {
             told,
             target,
@@ -140,9 +141,14 @@ impl<'s> Writer<'s> {
     }
 
     /// Moves the mark to where the cursor is.
-    fn moved(&self) -> Mark {
+    fn moved(&mut self) -> Mark {
+        let owed = self.owed.written();
+        let cursor = Cursor {
+            owed,
+            ..self.cursor.clone()
+        };
         Mark {
-            to: Some(self.cursor.clone()),
+            to: Some(cursor),
             ..self.mark.clone()
         }
     }
@@ -222,6 +228,8 @@ impl<'s> Writer<'s> {
                 Ok(()) => self.count(&batch),
                 Err(why) => {
                     self.piecemeal(batch, why).await?;
+                    // What the batch was to write of them was not written.
+                    self.owed.unwritten();
                     self.save().await?;
                 }
             }
@@ -315,7 +323,10 @@ impl<'s> Writer<'s> {
             }
         }
         self.show_owed();
-        Ok(())
+        match self.owed.is_other() {
+            true => self.save().await,
+            false => Ok(()),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ const LARGE: usize = 8 << 20;
 /// How long a database may take for one stretch.
 pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 /// Rejected rows that are remembered with their reason; all are counted.
-const REMEMBERED: usize = 100;
+const REMEMBERED: usize = 1000;
 
 /// How far a run is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct SnapshotRun<'r> {
     pub details: Vec<CollectionStats>,
     /// Rows that the target did not take, the first of them.
     pub rejected: Vec<Rejected>,
+    /// Their keys.
+    pub(super) rejected_keys: Vec<Key>,
     /// Tables that were left alone, and why.
     pub refused: BTreeMap<String, String>,
 }
@@ -98,6 +100,7 @@ impl<'r> SnapshotRun<'r> {
             listed: Vec::new(),
             details: Vec::new(),
             rejected: Vec::new(),
+            rejected_keys: Vec::new(),
             refused: BTreeMap::new(),
         }
     }
@@ -270,11 +273,13 @@ impl<'r> SnapshotRun<'r> {
 
     fn reject(&mut self, table: &Table, change: &Change, why: String) {
         if self.rejected.len() < REMEMBERED {
+            let key = change.key(table);
             self.rejected.push(Rejected {
                 table: table.name.clone(),
-                key: change.key(table).words(),
+                key: key.words(),
                 why,
             });
+            self.rejected_keys.push(key);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::batch::{Batch, Cursor, Mark};
 use super::copied::Copied;
 use super::follow::{Following, Writer};
 use super::log::{ChangeLog, LogError};
+use super::owed::Owed;
 use super::plan::{Direction, Plan};
 use super::report::{Phase, Told};
 use super::snapshot::{DEADLINE, Progress, SnapshotRun, Stopped, late, within};
@@ -169,14 +170,14 @@ impl<'p> Stream<'p> {
                 .tell(|report| done.iter().for_each(|done| report.add(done)));
             ended?;
         }
-        let rejected = std::mem::take(&mut run.rejected);
+        let mut owed = Owed::read(cursor.owed.as_deref().unwrap_or_default(), &written);
+        for (rejected, key) in run.rejected.iter().zip(&run.rejected_keys) {
+            owed.owe(&rejected.table, key.clone(), &rejected.why);
+        }
         cursor.tables = Copied::of(pairs.iter().map(|(read, _)| read)).written();
-        let mut writer = Writer::new(&self.told, run.into_target(), written, mark, cursor);
+        let mut writer = Writer::new(&self.told, run.into_target(), written, mark, (cursor, owed));
         writer.save().await?;
-        self.told.tell(|report| {
-            report.phase = Phase::Streaming;
-            report.owed = rejected;
-        });
+        self.told.tell(|report| report.phase = Phase::Streaming);
         Following::new(log, writer, self.throttle, review).follow().await
     }
 
@@ -235,10 +236,12 @@ async fn resumed(log: &mut dyn ChangeLog, cursor: Option<Cursor>) -> Result<(Cur
     let position = sought(log, None).await?.map_err(Broken::Fault)?;
     let source = log.source().to_owned();
     let tables = String::new();
+    // Every table is copied, so nothing is owed of before.
     let cursor = Cursor {
         source,
         position,
         tables,
+        owed: None,
     };
     Ok((cursor, why))
 }

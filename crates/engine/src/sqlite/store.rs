@@ -187,18 +187,17 @@ impl Store for SqliteStore {
         let reader = reader.to_owned();
         Box::pin(self.read(move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute_batch(&cursors("TEXT"))?;
+            transaction.execute_batch(&cursors("TEXT", "TEXT"))?;
             transaction.execute(
                 "INSERT INTO _rm_cursor (reader, epoch, rows_written, batches) VALUES (?1, 1, 0, 0) ON CONFLICT (reader) DO UPDATE SET epoch = epoch + 1",
                 [&reader],
             )?;
             let claim = transaction.query_row(
-                "SELECT epoch, source, position, tables FROM _rm_cursor WHERE reader = ?1",
+                "SELECT epoch, source, position, tables, owed FROM _rm_cursor WHERE reader = ?1",
                 [&reader],
                 |row| {
-                    let parts: (Option<String>, Option<String>, Option<String>) =
-                        (row.get(1)?, row.get(2)?, row.get(3)?);
-                    Ok(Claim::of(row.get(0)?, parts))
+                    let said = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+                    Ok(Claim::of(row.get(0)?, said))
                 },
             )?;
             transaction.commit()?;
@@ -213,7 +212,7 @@ fn move_cursor(transaction: &Transaction<'_>, mark: &Mark, rows: u64) -> Result<
     let moved = transaction
         .prepare_cached(
             "UPDATE _rm_cursor SET batches = batches + 1, rows_written = rows_written + ?1, source = coalesce(?2, source),
-                position = coalesce(?3, position), tables = coalesce(?4, tables) WHERE reader = ?5 AND epoch = ?6",
+                position = coalesce(?3, position), tables = coalesce(?4, tables), owed = coalesce(?7, owed) WHERE reader = ?5 AND epoch = ?6",
         )?
         .execute(params![
             rows as i64,
@@ -221,7 +220,8 @@ fn move_cursor(transaction: &Transaction<'_>, mark: &Mark, rows: u64) -> Result<
             to.map(|to| &to.position),
             to.map(|to| &to.tables),
             mark.reader,
-            mark.epoch
+            mark.epoch,
+            to.and_then(|to| to.owed.as_ref())
         ])?;
     Ok(moved == 1)
 }

@@ -346,6 +346,74 @@ async fn rows_that_are_not_taken_are_owed_until_they_are() {
     .await;
 }
 
+/// What a target has not taken is not forgotten with the process that knew it, whether a copy or the log brought it.
+async fn owed_rows_survive(target: Db) -> Result<()> {
+    let lab = Lab::new()?;
+    let source = sqlite(&lab, "source").await?;
+    source
+        .execute(&[
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT)",
+            "INSERT INTO people VALUES (1, 'bad'), (2, 'b')",
+        ])
+        .await?;
+    target
+        .execute(&["CREATE TABLE people (id INTEGER PRIMARY KEY, mail VARCHAR(20), CONSTRAINT good CHECK (mail <> 'bad'))"])
+        .await?;
+    let plan = plan(&source, &target)?;
+    let keys = |report: &Report| {
+        report
+            .owed
+            .iter()
+            .map(|owed| owed.key.clone())
+            .collect::<Vec<_>>()
+    };
+    let stream = start(&plan);
+    stream
+        .until("the row of the copy to be owed", |report| keys(report) == ["1"])
+        .await?;
+    source.execute(&["INSERT INTO people VALUES (3, 'bad')"]).await?;
+    stream
+        .until("both to be owed", |report| keys(report) == ["1", "3"])
+        .await?;
+    stream.killed().await;
+    let stream = start(&plan);
+    stream
+        .until("both to be known", |report| {
+            report.phase == Phase::Streaming && keys(report) == ["1", "3"]
+        })
+        .await?;
+    stream.killed().await;
+    target
+        .execute(&["ALTER TABLE people DROP CONSTRAINT good"])
+        .await?;
+    let stream = start(&plan);
+    same(&source, &target, &stream, "people", "id mail").await?;
+    stream
+        .until("nothing to be owed", |report| report.owed.is_empty())
+        .await?;
+    stream.stopped().await?;
+    assert_eq!(target.query("SELECT owed FROM _rm_cursor").await?, "[]");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_postgres_has_not_taken_is_remembered() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        owed_rows_survive(postgres(&lab, "target").await?).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_mariadb_has_not_taken_is_remembered() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        owed_rows_survive(mariadb(&lab, "target").await?).await
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_join_and_change_while_it_runs() {
     with_servers(async {
