@@ -5,8 +5,8 @@
 use super::connect::{fault, lend};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{
-    Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Part, Row, Said, Store, StoreError, Table,
-    cursors, gone,
+    Batch, Cell, Change, Claim, Column, Cursor, Ends, Key, Kind, Mark, Part, Row, Said, Store, StoreError,
+    Table, cursors, gone,
 };
 use crate::target::Target;
 use mysql_async::prelude::Queryable;
@@ -212,6 +212,14 @@ impl Store for MySqlStore {
         })
     }
 
+    fn cursor<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Option<Cursor>, Fault>> {
+        Box::pin(async move {
+            cursor(&mut self.client, reader)
+                .await
+                .map_err(|error| fault(&error))
+        })
+    }
+
     fn forget<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Vec<String>, Fault>> {
         Box::pin(async move {
             forget(&mut self.client, reader)
@@ -221,9 +229,23 @@ impl Store for MySqlStore {
     }
 }
 
-async fn forget(client: &mut Conn, reader: &str) -> Result<Vec<String>, Error> {
+/// Whether the table of cursors is there.
+async fn has_cursors(client: &mut Conn) -> Result<bool, Error> {
     let there = "SELECT 1 FROM information_schema.tables WHERE table_schema = database() AND table_name = '_rm_cursor'";
-    if client.query_first::<u8, _>(there).await?.is_none() {
+    Ok(client.query_first::<u8, _>(there).await?.is_some())
+}
+
+async fn cursor(client: &mut Conn, reader: &str) -> Result<Option<Cursor>, Error> {
+    if !has_cursors(client).await? {
+        return Ok(None);
+    }
+    let read = "SELECT source, position, tables, owed FROM _rm_cursor WHERE reader = ?";
+    let said: Option<Said> = client.exec_first(read, (reader,)).await?;
+    Ok(said.and_then(|said| Claim::of(0, said).cursor))
+}
+
+async fn forget(client: &mut Conn, reader: &str) -> Result<Vec<String>, Error> {
+    if !has_cursors(client).await? {
         return Ok(Vec::new());
     }
     let delete = "DELETE FROM _rm_cursor WHERE reader = ?";

@@ -7,7 +7,8 @@ use super::connect::{fault, open as connect};
 use super::value::{kind, plain};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{
-    Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Row, Store, StoreError, Table, cursors, gone,
+    Batch, Cell, Change, Claim, Column, Cursor, Ends, Key, Kind, Mark, Row, Store, StoreError, Table,
+    cursors, gone,
 };
 use crate::target::Target;
 use replica_core::source::Pending;
@@ -206,16 +207,33 @@ impl Store for PostgresStore {
         })
     }
 
+    fn cursor<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Option<Cursor>, Fault>> {
+        Box::pin(async move { cursor(&self.client, reader).await.map_err(|error| fault(&error)) })
+    }
+
     fn forget<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Vec<String>, Fault>> {
         Box::pin(async move { forget(&self.client, reader).await.map_err(|error| fault(&error)) })
     }
 }
 
+/// Whether the table of cursors is there.
+async fn has_cursors(client: &Client) -> Result<bool, Error> {
+    let there = "SELECT to_regclass('_rm_cursor') IS NOT NULL";
+    Ok(client.query_one(there, &[]).await?.get(0))
+}
+
+async fn cursor(client: &Client, reader: &str) -> Result<Option<Cursor>, Error> {
+    if !has_cursors(client).await? {
+        return Ok(None);
+    }
+    let read = "SELECT source, position, tables, owed FROM _rm_cursor WHERE reader = $1";
+    let found = client.query_typed(read, &[(&reader, Type::TEXT)]).await?;
+    let said = |row: &tokio_postgres::Row| (row.get(0), row.get(1), row.get(2), row.get(3));
+    Ok(found.first().and_then(|row| Claim::of(0, said(row)).cursor))
+}
+
 async fn forget(client: &Client, reader: &str) -> Result<Vec<String>, Error> {
-    let there = client
-        .query_one("SELECT to_regclass('_rm_cursor') IS NOT NULL", &[])
-        .await?;
-    if !there.get::<_, bool>(0) {
+    if !has_cursors(client).await? {
         return Ok(Vec::new());
     }
     let delete = "DELETE FROM _rm_cursor WHERE reader = $1 RETURNING 1";

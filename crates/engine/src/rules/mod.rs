@@ -13,6 +13,7 @@ mod forget;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod gather;
 mod keep;
+mod letters;
 mod log;
 mod owed;
 mod plan;
@@ -34,6 +35,7 @@ pub use forget::{Forgotten, forget};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use gather::Gathered;
 pub use keep::{Kept, Pace, keep};
+pub use letters::{Letters, dead_letters};
 pub use log::{Asked, ChangeLog, Findings, Left, LogError, Logs, OpenLog, Slice, Touched};
 pub use plan::{Direction, Plan, PlanError};
 pub use report::{Phase, Report, Told};

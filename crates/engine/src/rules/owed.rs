@@ -30,17 +30,25 @@ struct Debt {
 }
 
 impl Owed {
-    /// Those of a cursor, of the tables that are still there.
-    pub(super) fn read(text: &str, tables: &[Table]) -> Self {
+    /// Those of a cursor.
+    pub(super) fn all(text: &str) -> Self {
         let written: Vec<Written> = serde_json::from_str(text).unwrap_or_default();
         let mut owed = Self::default();
         for Written { table, key, why } in written {
             let cells: Option<Vec<Cell>> = key.into_iter().map(cell).collect();
-            if let Some(cells) = cells.filter(|_| tables.iter().any(|known| known.name == table)) {
+            if let Some(cells) = cells {
                 owed.owe(&table, Key(cells), &why);
             }
         }
         owed.is_other = false;
+        owed
+    }
+
+    /// The same, of the tables that are still there.
+    pub(super) fn read(text: &str, tables: &[Table]) -> Self {
+        let mut owed = Self::all(text);
+        let is_there = |name: &str| tables.iter().any(|table| table.name == name);
+        owed.debts.retain(|(table, _), _| is_there(table));
         owed
     }
 

@@ -1,6 +1,6 @@
 //! One database of a rule, as the engine needs it: its tables, its rows in the order of their keys, and batches written as a whole.
 
-use super::batch::{Batch, Claim};
+use super::batch::{Batch, Claim, Cursor};
 use super::cell::{Cell, Kind};
 use super::log::Logs;
 use super::table::Table;
@@ -180,6 +180,9 @@ pub trait Store: Send {
 
     /// Makes a reader's cursor one's own, and its table where it is missing.
     fn claim<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Claim, Fault>>;
+
+    /// A reader's cursor, if there is one; nothing is claimed.
+    fn cursor<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Option<Cursor>, Fault>>;
 
     /// Takes a reader's cursor away, and with the last one their table; tells what was there.
     fn forget<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Vec<String>, Fault>>;

@@ -6,15 +6,15 @@
 use super::{blocking, fault, open as open_file, path_of};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{
-    Batch, Cell, Change, Claim, Column, Ends, Key, Kind, Mark, Part, Row, Store, StoreError, Table, cursors,
-    gone,
+    Batch, Cell, Change, Claim, Column, Cursor, Ends, Key, Kind, Mark, Part, Row, Store, StoreError, Table,
+    cursors, gone,
 };
 use crate::target::Target;
 use replica_core::source::Pending;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{
-    Connection, Error, ErrorCode, OpenFlags, ToSql, Transaction, TransactionBehavior, params,
-    params_from_iter,
+    Connection, Error, ErrorCode, OpenFlags, OptionalExtension, ToSql, Transaction, TransactionBehavior,
+    params, params_from_iter,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -178,6 +178,11 @@ impl Store for SqliteStore {
         })
     }
 
+    fn cursor<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Option<Cursor>, Fault>> {
+        let reader = reader.to_owned();
+        Box::pin(self.read(move |connection| cursor(connection, &reader)))
+    }
+
     fn forget<'a>(&'a mut self, reader: &'a str) -> Pending<'a, Result<Vec<String>, Fault>> {
         let reader = reader.to_owned();
         Box::pin(self.read(move |connection| forget(connection, &reader)))
@@ -224,6 +229,18 @@ fn move_cursor(transaction: &Transaction<'_>, mark: &Mark, rows: u64) -> Result<
             to.and_then(|to| to.owed.as_ref())
         ])?;
     Ok(moved == 1)
+}
+
+fn cursor(connection: &Connection, reader: &str) -> Result<Option<Cursor>, Error> {
+    let there = "SELECT 1 FROM sqlite_schema WHERE name = '_rm_cursor'";
+    if connection.query_row(there, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(None);
+    }
+    let read = "SELECT source, position, tables, owed FROM _rm_cursor WHERE reader = ?1";
+    let said = connection.query_row(read, [reader], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    });
+    Ok(said.optional()?.and_then(|said| Claim::of(0, said).cursor))
 }
 
 fn forget(connection: &mut Connection, reader: &str) -> Result<Vec<String>, Error> {

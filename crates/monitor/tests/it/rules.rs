@@ -305,6 +305,39 @@ async fn what_stands_in_the_way_is_told_with_what_mends_it() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_not_taken_are_listed() -> Result<()> {
+    let shop = Shop::open("cdc").await?;
+    let (code, said) = shop.run(&["rules", "dead-letters", "copy"]);
+    assert_eq!(
+        (code, &*said),
+        (Some(0), "mirror / m: the rule was never kept going\n")
+    );
+    let mut target = shop.target.client().await?;
+    target
+        .execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT CHECK (name <> 'Bob'))")
+        .await?;
+    let runner = Runner::start(&shop.lab, &[])?;
+    until_it_says(&shop.lab, "1 rows are not taken, as users 2").await?;
+    // Also while nobody keeps the rule going.
+    drop(runner);
+    let (code, said) = shop.run(&["rules", "dead-letters", "copy"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.starts_with("mirror / m: users, row 2: CHECK constraint failed"),
+        "{said}"
+    );
+    let (_, said) = shop.run(&["rules", "dead-letters", "copy", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&said)?["key"], "2");
+    shop.source("UPDATE users SET name = 'Rob' WHERE id = 2").await?;
+    let _runner = Runner::start(&shop.lab, &[])?;
+    let empty = async || {
+        shop.run(&["rules", "dead-letters", "copy"])
+            == (Some(0), "mirror / m: every row was taken\n".to_owned())
+    };
+    wait_for("the row to be taken", SOON, empty).await
+}
+
 /// Changes rows of the source, one after the other, until it is told to stop.
 async fn busy(file: SqliteFile, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<u64> {
     let (mut client, mut count) = (file.client().await?, 0);

@@ -4,6 +4,8 @@
 mod check;
 #[cfg(feature = "drivers")]
 mod drop;
+#[cfg(feature = "drivers")]
+mod letters;
 mod list;
 #[cfg(feature = "drivers")]
 mod verify;
@@ -33,6 +35,8 @@ enum Action {
     #[cfg(feature = "drivers")]
     Drop(drop::Drop),
     #[cfg(feature = "drivers")]
+    DeadLetters(letters::DeadLetters),
+    #[cfg(feature = "drivers")]
     Verify(verify::Verify),
     Replay(RulesReplay),
 }
@@ -46,11 +50,13 @@ impl Rules {
             #[cfg(feature = "drivers")]
             Some(Action::Drop(drop)) => drop.run(out),
             #[cfg(feature = "drivers")]
+            Some(Action::DeadLetters(letters)) => letters.run(out),
+            #[cfg(feature = "drivers")]
             Some(Action::Verify(verify)) => verify.run(out),
             Some(Action::Replay(replay)) => replay.run(out),
             None if self.prometheus => self.written.run(out),
             None => Err(Failure::Usage(
-                "rules: list, check, verify, drop or replay? `rules --prometheus` writes them for Prometheus"
+                "rules: list, check, verify, dead-letters, drop or replay? `rules --prometheus` writes them for Prometheus"
                     .to_owned(),
             )),
         }
