@@ -296,3 +296,30 @@ case!(servers_that_end_and_come_back_are_waited_for, |source, target| {
     stream.stopped().await?;
     Ok(())
 });
+
+// What is prepared stands in the log before anybody knows whether it is kept.
+case!(a_prepared_transaction_counts_once_it_is_kept, |source, target| {
+    source.execute(&PEOPLE).await?;
+    let stream = streaming(&source, &target).await?;
+    let prepared = |name: &str, id: u32, end: &str| {
+        ["START", "END", "PREPARE", end].map(|step| match step {
+            "END" => format!("INSERT INTO people VALUES ({id}, '{name}'); XA END '{name}'"),
+            step => format!("XA {step} '{name}'"),
+        })
+    };
+    for statements in [prepared("kept", 4, "COMMIT"), prepared("not", 5, "ROLLBACK")] {
+        let split: Vec<&str> = statements.iter().flat_map(|step| step.split("; ")).collect();
+        source.execute(&split).await?;
+    }
+    source.execute(&["INSERT INTO people VALUES (6, 'f')"]).await?;
+    same(&source, &target, &stream, "people", "id mail").await?;
+    until_there(
+        &target,
+        "SELECT count(*) FROM people WHERE id IN (4, 6)",
+        "2",
+        &stream,
+    )
+    .await?;
+    stream.stopped().await?;
+    Ok(())
+});
