@@ -115,6 +115,24 @@ impl Store for MySqlStore {
         })
     }
 
+    fn widen<'a>(&'a mut self, table: &'a str, columns: &'a [Column]) -> Pending<'a, Result<(), Fault>> {
+        let added: Vec<String> = columns
+            .iter()
+            .map(|column| {
+                format!(
+                    "ADD COLUMN {} {} NULL",
+                    quoted(&column.name),
+                    declared(column.kind, None)
+                )
+            })
+            .collect();
+        let statement = format!("ALTER TABLE {} {}", quoted(table), added.join(", "));
+        Box::pin(async move {
+            let widened = self.client.query_drop(statement).await;
+            widened.map_err(|error| fault(&error))
+        })
+    }
+
     fn stand_still<'a>(&'a mut self, after: Option<&'a str>) -> Pending<'a, Result<(), Fault>> {
         Box::pin(async move {
             match after {

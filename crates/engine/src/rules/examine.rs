@@ -14,6 +14,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 pub enum Outlook {
     /// Both ends have it.
     Mirrored,
+    /// Both ends have it; the target gets these columns.
+    Widened(Vec<String>),
     /// The target lacks it: it is created with these columns.
     Created,
     /// It is left alone, for this reason.
@@ -103,7 +105,7 @@ fn outlooks(
             .iter()
             .find(|found| found.name.eq_ignore_ascii_case(&table.name));
         let outlook = match there {
-            Some(there) => table.into_target(there).map(|_| Outlook::Mirrored),
+            Some(there) => widened(table, there, direction),
             None => table
                 .into_target(&as_created(table, direction))
                 .map(|_| Outlook::Created),
@@ -113,6 +115,22 @@ fn outlooks(
     let missing = chosen.missing.into_iter();
     all.extend(missing.map(|name| (name, Outlook::Refused(NO_SUCH_TABLE.to_owned()))));
     all
+}
+
+/// Both ends have the table, perhaps not with the same columns.
+fn widened(table: &Table, there: &Table, direction: &Direction) -> Result<Outlook, String> {
+    let lacking = table.lacking(there);
+    let names: Vec<String> = lacking.iter().map(|column| column.name.clone()).collect();
+    let mut wider = there.clone();
+    wider.columns.extend(lacking.into_iter().map(|column| Column {
+        kind: direction.to.kind_of(column.kind),
+        ..column
+    }));
+    table.into_target(&wider)?;
+    Ok(match names.is_empty() {
+        true => Outlook::Mirrored,
+        false => Outlook::Widened(names),
+    })
 }
 
 /// The table as the target would have it once it was created.

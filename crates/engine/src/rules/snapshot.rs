@@ -163,19 +163,22 @@ impl<'r> SnapshotRun<'r> {
         Ok(())
     }
 
-    /// What is read and what is written of a table, which is created where the target lacks it.
+    /// What is read and what is written of a table, which is created where the target lacks it, and gets the columns that it lacks.
     async fn prepare(&mut self, table: &Table) -> Result<Result<(Table, Table), String>, Stopped> {
-        let same = |found: &Table| found.name.eq_ignore_ascii_case(&table.name);
-        let mut there = within("target", self.target.tables())
-            .await?
-            .into_iter()
-            .find(same);
-        if there.is_none() && !table.key.is_empty() {
-            within("target", self.target.create(table)).await?;
-            there = within("target", self.target.tables())
-                .await?
-                .into_iter()
-                .find(same);
+        let mut there = self.there(table).await?;
+        let lacking = there
+            .as_ref()
+            .map(|there| (there.name.clone(), table.lacking(there)));
+        match lacking {
+            None if !table.key.is_empty() => {
+                within("target", self.target.create(table)).await?;
+                there = self.there(table).await?;
+            }
+            Some((name, lacking)) if !table.key.is_empty() && !lacking.is_empty() => {
+                within("target", self.target.widen(&name, &lacking)).await?;
+                there = self.there(table).await?;
+            }
+            _ => {}
         }
         Ok(match there {
             Some(there) => table.into_target(&there),
@@ -184,6 +187,13 @@ impl<'r> SnapshotRun<'r> {
                 ..table.clone()
             }),
         })
+    }
+
+    /// The target's table of that name.
+    async fn there(&mut self, table: &Table) -> Result<Option<Table>, Stopped> {
+        let same = |found: &Table| found.name.eq_ignore_ascii_case(&table.name);
+        let tables = within("target", self.target.tables()).await?;
+        Ok(tables.into_iter().find(same))
     }
 
     async fn mirror(&mut self, read: &Table, written: &Table) -> Result<(), Stopped> {

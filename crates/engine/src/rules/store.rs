@@ -3,7 +3,7 @@
 use super::batch::{Batch, Claim, Cursor};
 use super::cell::{Cell, Kind};
 use super::log::Logs;
-use super::table::Table;
+use super::table::{Column, Table};
 use crate::fault::Fault;
 use crate::target::Target;
 use replica_core::source::Pending;
@@ -161,6 +161,9 @@ pub trait Store: Send {
 
     /// Creates a table with such columns and that key, and nothing more.
     fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>>;
+
+    /// Adds columns to a table of that name, and nothing more.
+    fn widen<'a>(&'a mut self, table: &'a str, columns: &'a [Column]) -> Pending<'a, Result<(), Fault>>;
 
     /// What is read from here on is of one moment, where that holds nobody up. With a position of its log, that moment shows everything
     /// up to there, and whatever it does not show comes behind it: a commit may stand in a log before it can be seen.

@@ -52,6 +52,18 @@ impl Table {
         self.key.iter().filter_map(|at| self.columns.get(*at))
     }
 
+    /// The columns that a target's table would need beside its own, as it would get them: they may hold nothing, because rows are there already.
+    pub fn lacking(&self, target: &Self) -> Vec<Column> {
+        let is_lacking = |column: &&Column| !column.generated && target.column(&column.name).is_none();
+        let lacking = self.columns.iter().filter(is_lacking);
+        lacking
+            .map(|column| Column {
+                nullable: true,
+                ..column.clone()
+            })
+            .collect()
+    }
+
     /// What of this table goes into that one: the columns of both, in this one's order. A sentence says why nothing can.
     pub fn into_target(&self, target: &Self) -> Result<(Self, Self), String> {
         if self.key.is_empty() {

@@ -110,6 +110,22 @@ impl Store for SqliteStore {
         Box::pin(self.read(move |connection| connection.execute_batch(&statement)))
     }
 
+    fn widen<'a>(&'a mut self, table: &'a str, columns: &'a [Column]) -> Pending<'a, Result<(), Fault>> {
+        // One at a time, all or none.
+        let added = columns.iter().map(|column| {
+            let (table, name) = (quoted(table), quoted(&column.name));
+            format!("ALTER TABLE {table} ADD COLUMN {name} {};", declared(column.kind))
+        });
+        let statements = format!("BEGIN IMMEDIATE; {} COMMIT", added.collect::<String>());
+        Box::pin(self.read(move |connection| {
+            let widened = connection.execute_batch(&statements);
+            if widened.is_err() && !connection.is_autocommit() {
+                connection.execute_batch("ROLLBACK")?;
+            }
+            widened
+        }))
+    }
+
     fn stand_still<'a>(&'a mut self, _: Option<&'a str>) -> Pending<'a, Result<(), Fault>> {
         Box::pin(self.read(|connection| {
             let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;

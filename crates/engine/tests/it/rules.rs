@@ -246,17 +246,24 @@ async fn what_cannot_be_mirrored_is_said_and_the_rest_goes_on() {
                 "CREATE TABLE keyless (a TEXT)",
                 "CREATE TABLE floating (f REAL PRIMARY KEY)",
                 "CREATE TABLE narrow (id INTEGER PRIMARY KEY, a TEXT)",
+                "CREATE TABLE short (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b INTEGER)",
+                "INSERT INTO short VALUES (1, 'x', 2)",
             ])
             .await?;
         target
-            .execute(&["CREATE TABLE narrow (id INTEGER PRIMARY KEY)"])
+            .execute(&[
+                "CREATE TABLE narrow (id INTEGER PRIMARY KEY, a INTEGER)",
+                "CREATE TABLE short (id INTEGER PRIMARY KEY)",
+            ])
             .await?;
         let ran = mirror(&source, &target, &["*", "none"]).await?;
         assert_eq!(target.query("SELECT count(*) FROM good").await?, "1");
+        // Columns that it lacks are added.
+        assert_eq!(target.query("SELECT id || a || b FROM short").await?, "1x2");
         for (table, wants) in [
             ("keyless", "no primary key"),
             ("floating", "order differently"),
-            ("narrow", "no column \"a\""),
+            ("narrow", "\"a\" is Text here and Int"),
             ("none", "no such table"),
         ] {
             let why = ran.refused.get(table).map(String::as_str).unwrap_or_default();

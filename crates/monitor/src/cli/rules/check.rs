@@ -57,6 +57,13 @@ fn tell(prospect: &Prospect, out: &mut dyn Write) -> Result<bool, Failure> {
         let name = plain(name);
         match outlook {
             Outlook::Mirrored => writeln!(out, "    {name}: is mirrored")?,
+            Outlook::Widened(columns) => {
+                let columns = plain(&columns.join(", "));
+                writeln!(
+                    out,
+                    "    {name}: is mirrored, once it has the columns {columns} there"
+                )?;
+            }
             Outlook::Created => writeln!(out, "    {name}: is created there, and mirrored")?,
             Outlook::Refused(why) => {
                 well = false;
