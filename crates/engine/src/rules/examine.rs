@@ -1,7 +1,7 @@
 //! What running a rule would do, without doing it.
 
 use super::plan::{Direction, Plan};
-use super::snapshot::late;
+use super::stopped::late;
 use super::table::{Column, Table};
 use crate::fault::Fault;
 use std::time::Duration;

@@ -1,13 +1,14 @@
 //! A stream in full flow: while the target writes one slice of the log, the next is read.
 
 use super::batch::{Batch, Cursor, Mark, Part};
+use super::broken::{Broken, at_source, at_target};
 use super::copied::Copied;
 use super::log::{ChangeLog, LogError, Slice, Touched};
 use super::owed::Owed;
 use super::report::Told;
-use super::snapshot::{DEADLINE, count, late, nothing, within};
+use super::snapshot::{count, nothing};
+use super::stopped::{DEADLINE, late, within};
 use super::store::{Store, StoreError};
-use super::stream::{Broken, at_source, at_target};
 use super::table::Table;
 use replica_core::rule::CollectionStats;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,7 +1,7 @@
 //! Takes away what rules made for themselves in databases: places in logs, cursors.
 
 use super::plan::{Direction, Plan};
-use super::snapshot::{Stopped, within};
+use super::stopped::{Stopped, within};
 
 /// What was taken away at one end.
 pub struct Forgotten {

@@ -6,6 +6,31 @@ use super::store::{Change, Key, Row};
 use super::table::Table;
 use std::collections::{BTreeMap, HashMap};
 
+/// Changes, and their size in memory, beyond which a transaction is handed over in pieces.
+const PIECE: (usize, usize) = (10_000, 16 << 20);
+
+/// How far a transaction was read.
+#[derive(Default)]
+pub(crate) struct Taken {
+    /// Changes that came.
+    pub(crate) count: u64,
+    /// Of them, those that were taken before it was read this time.
+    pub(crate) known: u64,
+}
+
+impl Taken {
+    /// Of a transaction of which so many were taken before.
+    pub(crate) fn behind(known: u64) -> Self {
+        Self { count: 0, known }
+    }
+
+    /// Counts a change; its number, unless it was taken before.
+    pub(crate) fn next(&mut self) -> Option<u64> {
+        self.count += 1;
+        (self.count > self.known).then_some(self.count)
+    }
+}
+
 /// What was read so far of a slice.
 #[derive(Default)]
 pub(crate) struct Gathered {
@@ -108,12 +133,10 @@ impl Gathered {
         }
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.count
-    }
-
-    pub(crate) fn size(&self) -> usize {
-        self.size
+    /// Whether that is as much as is asked for, or may be held: whole transactions, unless the one that is being read is too large.
+    pub(crate) fn is_enough(&self, most: usize, within: bool) -> bool {
+        let most = if within { PIECE.0.max(most) } else { most };
+        self.count >= most || self.size >= PIECE.1
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -184,14 +207,14 @@ mod tests {
         gathered.put(0, &table, row("b", "x", 3), false, Vec::new());
         gathered.delete(0, &Key::of(&table, &row("b", "x", 3)));
         gathered.put(0, &table, row("b", "x", 4), true, Vec::new());
-        assert_eq!(gathered.count(), 5);
+        assert_eq!(gathered.count, 5);
         let put = |row, new| Change::Put { row, new };
         assert_eq!(
             gathered.take()[&0].changes,
             // The second was there before: it is no new row, whatever the log calls it.
             [put(row("a", "x", 2), true), put(row("b", "x", 4), false)]
         );
-        assert!(gathered.is_empty() && gathered.size() == 0);
+        assert!(gathered.is_empty() && gathered.size == 0);
     }
 
     #[test]
@@ -246,5 +269,22 @@ mod tests {
         assert_eq!(gathered.unknown(std::slice::from_ref(&table)).len(), 1);
         gathered.put(0, &table, row("a", "x", 3), false, Vec::new());
         assert_eq!(gathered.unknown(std::slice::from_ref(&table)), []);
+    }
+
+    #[test]
+    fn what_was_taken_before_is_not_taken_again() {
+        let mut taken = Taken::behind(2);
+        assert_eq!([taken.next(), taken.next(), taken.next()], [None, None, Some(3)]);
+    }
+
+    #[test]
+    fn a_transaction_is_cut_only_where_it_is_too_large() {
+        let (table, mut gathered) = (table(), Gathered::default());
+        for n in 0..10_000 {
+            assert!(!gathered.is_enough(5000, true));
+            assert_eq!(gathered.is_enough(5000, false), n >= 5000);
+            gathered.put(0, &table, row("a", &n.to_string(), n), true, Vec::new());
+        }
+        assert!(gathered.is_enough(5000, true));
     }
 }

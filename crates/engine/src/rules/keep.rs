@@ -2,7 +2,8 @@
 
 use super::plan::{Direction, Plan};
 use super::report::{Phase, Report, Told};
-use super::snapshot::{Progress, SnapshotRun, Stopped, within};
+use super::snapshot::{Progress, SnapshotRun};
+use super::stopped::{Stopped, within};
 use super::stream::Stream;
 use replica_core::RuleMode;
 use std::sync::Arc;

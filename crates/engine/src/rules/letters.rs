@@ -2,7 +2,7 @@
 
 use super::owed::Owed;
 use super::plan::Plan;
-use super::snapshot::within;
+use super::stopped::within;
 use super::store::Rejected;
 
 /// What one target has not taken.

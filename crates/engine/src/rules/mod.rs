@@ -4,6 +4,7 @@
 //! of them. When a rule runs, and who is told, is the caller's business.
 
 mod batch;
+mod broken;
 mod cell;
 mod copied;
 mod diff;
@@ -19,6 +20,7 @@ mod owed;
 mod plan;
 mod report;
 mod snapshot;
+mod stopped;
 mod store;
 mod stream;
 mod table;
@@ -33,13 +35,14 @@ pub use cell::{Cell, Kind};
 pub use examine::{Outlook, Prospect, examine};
 pub use forget::{Forgotten, forget};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) use gather::Gathered;
+pub(crate) use gather::{Gathered, Taken};
 pub use keep::{Kept, Pace, keep};
 pub use letters::{Letters, dead_letters};
 pub use log::{Asked, ChangeLog, Findings, Left, LogError, Logs, OpenLog, Slice, Touched};
 pub use plan::{Direction, Plan, PlanError};
 pub use report::{Phase, Report, Told};
-pub use snapshot::{Progress, SnapshotRun, Stopped};
+pub use snapshot::{Progress, SnapshotRun};
+pub use stopped::Stopped;
 pub use store::{Change, Ends, Key, Open, Rejected, Row, Store, StoreError};
 pub use stream::Stream;
 pub use table::{Column, Table};

@@ -5,20 +5,16 @@
 use super::batch::{Batch, Mark};
 use super::diff::diff;
 use super::examine::{Chosen, NO_SUCH_TABLE, chosen};
+use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::{Change, Key, Rejected, Row, Store, StoreError};
 use super::table::Table;
-use crate::fault::{Fault, FaultKind};
 use replica_core::rule::CollectionStats;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
 
 /// Rows of a stretch, at most and at least.
 const STRETCH: (usize, usize) = (2000, 20);
 /// The size of a stretch in memory above which the next one has fewer rows.
 const LARGE: usize = 8 << 20;
-/// How long a database may take for one stretch.
-pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 /// Rejected rows that are remembered with their reason; all are counted.
 const REMEMBERED: usize = 1000;
 
@@ -32,34 +28,6 @@ pub struct Progress {
     /// How many rows of the source were read so far.
     pub rows: u64,
 }
-
-/// Why a run ended before its end.
-#[derive(Debug)]
-pub enum Stopped {
-    /// Somebody asked for it.
-    Asked,
-    /// Somebody else runs the rule now.
-    Fenced,
-    /// An end cannot be spoken to.
-    Fault {
-        /// Which end: the source or the target.
-        end: &'static str,
-        /// What is wrong.
-        fault: Fault,
-    },
-}
-
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Asked => f.write_str("stopped before its end"),
-            Self::Fenced => f.write_str("somebody else runs this rule now"),
-            Self::Fault { end, fault } => write!(f, "the {end}: {fault}"),
-        }
-    }
-}
-
-impl std::error::Error for Stopped {}
 
 /// One run from one store to another.
 pub struct SnapshotRun<'r> {
@@ -342,20 +310,4 @@ impl Walk {
         }
         .clamp(STRETCH.1, STRETCH.0);
     }
-}
-
-pub(super) async fn within<T>(
-    end: &'static str,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Stopped> {
-    let done = tokio::time::timeout(DEADLINE, work).await;
-    done.unwrap_or_else(|_| Err(late(DEADLINE)))
-        .map_err(|fault| Stopped::Fault { end, fault })
-}
-
-pub(super) fn late(after: Duration) -> Fault {
-    Fault::new(
-        FaultKind::TimedOut,
-        format!("no answer within {} s", after.as_secs()),
-    )
 }

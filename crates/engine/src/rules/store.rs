@@ -79,6 +79,17 @@ pub enum Change {
 }
 
 impl Change {
+    /// What makes the rows of these keys what they were found to be, in the same order.
+    pub(crate) fn as_found(keys: &[Key], found: Vec<Option<Row>>) -> Vec<Self> {
+        let pairs = found.into_iter().zip(keys);
+        pairs
+            .map(|(row, key)| match row {
+                Some(row) => Self::Put { row, new: false },
+                None => Self::Delete(key.clone()),
+            })
+            .collect()
+    }
+
     /// The key of its row.
     pub fn key(&self, table: &Table) -> Key {
         match self {

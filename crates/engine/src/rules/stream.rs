@@ -4,16 +4,18 @@
 //! was. Nothing stops silently: a [`Report`](super::Report) tells what it does, or why it waits.
 
 use super::batch::{Batch, Cursor, Mark};
+use super::broken::{Broken, at_source, at_target};
 use super::copied::Copied;
 use super::follow::{Following, Writer};
 use super::log::{ChangeLog, LogError};
 use super::owed::Owed;
 use super::plan::{Direction, Plan};
 use super::report::{Phase, Told};
-use super::snapshot::{DEADLINE, Progress, SnapshotRun, Stopped, late, within};
-use super::store::{Store, StoreError};
+use super::snapshot::{Progress, SnapshotRun};
+use super::stopped::{DEADLINE, Stopped, late, within};
+use super::store::Store;
 use super::table::Table;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::FaultKind;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -31,41 +33,6 @@ pub struct Stream<'p> {
     /// Rows a second, at most.
     throttle: Option<u32>,
     told: Told,
-}
-
-/// Why a session ended.
-pub(super) enum Broken {
-    /// Somebody asked for it.
-    Asked,
-    /// Somebody else runs the rule.
-    Fenced,
-    /// It must begin again, at once: tables were altered, or the log has a gap.
-    Again,
-    /// The source has no log that can be followed.
-    Unfollowed,
-    /// An end cannot be spoken to.
-    Fault(String),
-}
-
-impl From<Stopped> for Broken {
-    fn from(stopped: Stopped) -> Self {
-        match stopped {
-            Stopped::Asked => Self::Asked,
-            Stopped::Fenced => Self::Fenced,
-            Stopped::Fault { .. } => Self::Fault(stopped.to_string()),
-        }
-    }
-}
-
-pub(super) fn at_source(fault: &Fault) -> Broken {
-    Broken::Fault(format!("the source: {fault}"))
-}
-
-pub(super) fn at_target(error: &StoreError) -> Broken {
-    match error {
-        StoreError::Fenced => Broken::Fenced,
-        error => Broken::Fault(format!("the target: {error}")),
-    }
 }
 
 impl<'p> Stream<'p> {

@@ -6,7 +6,8 @@
 use super::batch::Batch;
 use super::diff::diff;
 use super::examine::{NO_SUCH_TABLE, chosen};
-use super::snapshot::{DEADLINE, Progress, Stopped, late, within};
+use super::snapshot::Progress;
+use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::{Change, Key, Row, Store, StoreError};
 use super::table::Table;
 use crate::fault::Fault;

@@ -104,6 +104,23 @@ pub(crate) async fn same(
     waited.with_context(|| format!("wanted {wanted}\nfound {found}\n{:?}", stream.now()))
 }
 
+/// A stream that has copied everything.
+pub(crate) async fn streaming(source: &Db, target: &Db) -> Result<Running> {
+    let stream = start(&plan(source, target)?);
+    stream
+        .until("streaming", |report| report.phase == Phase::Streaming)
+        .await?;
+    Ok(stream)
+}
+
+/// Waits until a query answers that.
+pub(crate) async fn until_there(db: &Db, query: &str, wanted: &str, stream: &Running) -> Result<()> {
+    let found = async || db.query(query).await.unwrap_or_else(|error| error.to_string());
+    let waited = wait_for(query, SOON, async || found().await == wanted).await;
+    let found = found().await;
+    waited.with_context(|| format!("wanted {wanted}, found {found}\n{:?}", stream.now()))
+}
+
 pub(crate) const PEOPLE: [&str; 2] = [
     "CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT)",
     "INSERT INTO people VALUES (1, 'a'), (2, 'b'), (3, 'c')",

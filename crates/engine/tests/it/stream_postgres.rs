@@ -3,24 +3,9 @@
 use crate::ends::*;
 use crate::stream::*;
 use crate::support::*;
-use anyhow::{Context, Result, ensure};
+use anyhow::ensure;
 use replica_engine::rules::Phase;
 use replica_lab::{Lab, wait_for};
-
-async fn streaming(source: &Db, target: &Db) -> Result<Running> {
-    let stream = start(&plan(source, target)?);
-    stream
-        .until("streaming", |report| report.phase == Phase::Streaming)
-        .await?;
-    Ok(stream)
-}
-
-async fn until_there(db: &Db, query: &str, wanted: &str, stream: &Running) -> Result<()> {
-    let found = async || db.query(query).await.unwrap_or_else(|error| error.to_string());
-    let waited = wait_for(query, SOON, async || found().await == wanted).await;
-    let found = found().await;
-    waited.with_context(|| format!("wanted {wanted}, found {found}\n{:?}", stream.now()))
-}
 
 macro_rules! case {
     ($test:ident, |$source:ident, $target:ident| $body:expr) => {

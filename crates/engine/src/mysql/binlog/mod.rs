@@ -342,14 +342,7 @@ impl ChangeLog for BinaryLog {
     }
 
     fn again<'a>(&'a mut self, table: usize, keys: &'a [Key]) -> Pending<'a, Result<Vec<Change>, Fault>> {
-        Box::pin(async move {
-            let rows = self.rows(table, keys).await?.into_iter().zip(keys);
-            let change = |(row, key): (Option<Row>, &Key)| match row {
-                Some(row) => Change::Put { row, new: false },
-                None => Change::Delete(key.clone()),
-            };
-            Ok(rows.map(change).collect())
-        })
+        Box::pin(async move { Ok(Change::as_found(keys, self.rows(table, keys).await?)) })
     }
 }
 

@@ -7,13 +7,11 @@ use super::statement::{Does, read};
 use super::value::Native;
 use crate::fault::{Fault, FaultKind};
 use crate::mysql::gtid::Gtid;
-use crate::rules::{Cell, Gathered, Key, Row, Table};
+use crate::rules::{Cell, Gathered, Key, Row, Table, Taken};
 use mysql_async::binlog::events::{Event, EventData, OptionalMetadataField, RowsEventData, TableMapEvent};
 use mysql_async::binlog::row::BinlogRow;
 use std::collections::{HashMap, HashSet};
 
-/// Changes, and their size in memory, beyond which a transaction is handed over in pieces.
-const PIECE: (usize, usize) = (10_000, 16 << 20);
 /// Events that are MariaDB's own: a transaction begins (<https://mariadb.com/kb/en/gtid_event/>), and rows or statements that are compressed.
 const GTID: u8 = 162;
 const COMPRESSED: std::ops::RangeInclusive<u8> = 165..=171;
@@ -63,10 +61,7 @@ struct Mapped {
 struct Open {
     gtid: Gtid,
     at_ms: i64,
-    /// Changes that came.
-    count: u64,
-    /// Of them, those that were taken before it was read this time.
-    known: u64,
+    taken: Taken,
     /// It is one statement.
     is_alone: bool,
     /// Tables that it alters.
@@ -95,14 +90,9 @@ impl Reading {
         }
     }
 
-    /// Whether that is as much as is asked for, or may be held: whole transactions, unless they are too large.
+    /// Whether that is as much as is asked for, or may be held.
     pub(super) fn is_enough(&self, most: usize) -> bool {
-        let (count, size) = (self.gathered.count(), self.gathered.size());
-        match &self.within {
-            _ if self.altered.is_some() => true,
-            None => count >= most || size >= PIECE.1,
-            Some(_) => count >= PIECE.0.max(most) || size >= PIECE.1,
-        }
+        self.altered.is_some() || self.gathered.is_enough(most, self.is_within())
     }
 
     /// Whether the rest of a transaction is still to come.
@@ -184,8 +174,7 @@ impl Reading {
         self.within = Some(Open {
             gtid,
             at_ms,
-            count: 0,
-            known,
+            taken: Taken::behind(known),
             is_alone: flags & STANDALONE != 0,
             alters: None,
         });
@@ -206,7 +195,7 @@ impl Reading {
         let Some(open) = &mut self.within else {
             return;
         };
-        let is_old = open.known == u64::MAX;
+        let is_old = open.taken.known == u64::MAX;
         let (does, words) = read(statement);
         let is_named = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name));
         let is_ours = schema == self.schema || is_named(&self.schema);
@@ -277,12 +266,11 @@ impl Reading {
         let Some(open) = &mut self.within else {
             return false;
         };
-        open.count += 1;
-        let is_new = open.count > open.known;
-        if is_new {
-            self.at.part = Some((open.gtid, open.count));
-        }
-        is_new
+        let Some(count) = open.taken.next() else {
+            return false;
+        };
+        self.at.part = Some((open.gtid, count));
+        true
     }
 
     fn change(&mut self, id: u64, before: Option<BinlogRow>, after: Option<BinlogRow>) -> Result<(), Fault> {

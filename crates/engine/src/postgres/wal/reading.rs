@@ -7,11 +7,8 @@ use super::lsn::{Lsn, Position};
 use super::message::{Message, Old, Tuple, Value};
 use crate::fault::{Fault, FaultKind};
 use crate::postgres::value::logged;
-use crate::rules::{Cell, Gathered, Key, Row, Table};
+use crate::rules::{Cell, Gathered, Key, Row, Table, Taken};
 use std::collections::{BTreeSet, HashMap};
-
-/// Changes, and their size in memory, beyond which a transaction is handed over in pieces.
-const PIECE: (usize, usize) = (10_000, 16 << 20);
 
 /// What was read and not handed over yet.
 pub(super) struct Reading {
@@ -37,10 +34,7 @@ struct Open {
     commit: Lsn,
     at_ms: i64,
     xid: u32,
-    /// Changes that came.
-    count: u64,
-    /// Of them, those that were taken before it was read this time.
-    known: u64,
+    taken: Taken,
 }
 
 impl Reading {
@@ -59,14 +53,9 @@ impl Reading {
         }
     }
 
-    /// Whether that is as much as is asked for, or may be held: whole transactions, unless they are too large.
+    /// Whether that is as much as is asked for, or may be held.
     pub(super) fn is_enough(&self, most: usize) -> bool {
-        let (count, size) = (self.gathered.count(), self.gathered.size());
-        match &self.within {
-            _ if self.altered.is_some() => true,
-            None => count >= most || size >= PIECE.1,
-            Some(_) => count >= PIECE.0.max(most) || size >= PIECE.1,
-        }
+        self.altered.is_some() || self.gathered.is_enough(most, self.is_within())
     }
 
     /// Whether the rest of a transaction is still to come.
@@ -92,13 +81,11 @@ impl Reading {
                     Some((of, count)) if of == commit => count,
                     _ => 0,
                 };
-                let count = 0;
                 self.within = Some(Open {
                     commit,
                     at_ms,
                     xid,
-                    count,
-                    known,
+                    taken: Taken::behind(known),
                 });
             }
             Message::Commit { end } => {
@@ -135,12 +122,11 @@ impl Reading {
         let Some(open) = &mut self.within else {
             return false;
         };
-        open.count += 1;
-        let is_new = open.count > open.known;
-        if is_new {
-            self.at.part = Some((open.commit, open.count));
-        }
-        is_new
+        let Some(count) = open.taken.next() else {
+            return false;
+        };
+        self.at.part = Some((open.commit, count));
+        true
     }
 
     fn change(&mut self, message: Message) -> Result<(), Fault> {
