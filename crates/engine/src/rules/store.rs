@@ -80,6 +80,7 @@ pub enum Change {
 
 impl Change {
     /// What makes the rows of these keys what they were found to be, in the same order.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn as_found(keys: &[Key], found: Vec<Option<Row>>) -> Vec<Self> {
         let pairs = found.into_iter().zip(keys);
         pairs
