@@ -79,6 +79,28 @@ impl ConflictResolution {
     }
 }
 
+/// How fast rows may be written, at most: by a rule, or into a replica. What is absent is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Throttle {
+    /// Rows a second; never 0.
+    pub rows: Option<u32>,
+    /// Bytes of values a second; never 0.
+    pub bytes: Option<u64>,
+}
+
+impl Throttle {
+    /// What keeps both.
+    pub fn and(self, other: Self) -> Self {
+        fn tighter<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+            one.into_iter().chain(other).min()
+        }
+        Self {
+            rows: tighter(self.rows, other.rows),
+            bytes: tighter(self.bytes, other.bytes),
+        }
+    }
+}
+
 /// What one run, or one streaming interval, did to one collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectionStats {
@@ -150,6 +172,8 @@ pub struct Rule {
     pub conflict_resolution: ConflictResolution,
     /// Whether it is meant to run.
     pub enabled: bool,
+    /// How fast it may write.
+    pub throttle: Throttle,
     /// How the last run went, once there was one.
     pub last_stats: Option<Arc<SyncStats>>,
     /// What is wrong with its entry, in a sentence without secrets.
@@ -172,6 +196,7 @@ impl Rule {
             collections: Vec::new(),
             conflict_resolution: ConflictResolution::default(),
             enabled: true,
+            throttle: Throttle::default(),
             last_stats: None,
             problem: None,
         }
@@ -186,6 +211,30 @@ impl Rule {
             && self.collections == other.collections
             && self.conflict_resolution == other.conflict_resolution
             && self.enabled == other.enabled
+            && self.throttle == other.throttle
             && self.problem == other.problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_throttles_the_tighter_counts() {
+        let one = Throttle {
+            rows: Some(5),
+            bytes: None,
+        };
+        let other = Throttle {
+            rows: Some(7),
+            bytes: Some(9),
+        };
+        let both = Throttle {
+            rows: Some(5),
+            bytes: Some(9),
+        };
+        assert_eq!((one.and(other), other.and(one)), (both, both));
+        assert_eq!(one.and(Throttle::default()), one);
     }
 }

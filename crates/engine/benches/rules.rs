@@ -59,11 +59,7 @@ fn plan(source: &Db, target: &Db, table: &str) -> Result<Arc<Plan>> {
 fn start(source: &Db, target: &Db, table: &str) -> Result<Running> {
     let plan = plan(source, target, table)?;
     let (stop, asked) = watch::channel(false);
-    let pace = Pace {
-        every: SOON,
-        throttle: None,
-    };
-    let way = keep(&plan, pace, &asked).remove(0);
+    let way = keep(&plan, &Pace::every(SOON), &asked).remove(0);
     Ok(Running {
         seen: way.report,
         stop,

@@ -31,8 +31,13 @@ pub(crate) fn sentence(report: &Report) -> String {
         Phase::Waiting { why } => format!("waiting: {why}"),
         Phase::Ended { why } => format!("ended: {why}"),
     };
-    let rest = rows(report);
-    [doing].into_iter().chain(rest).collect::<Vec<_>>().join("; ")
+    let throttled = report.throttled.iter().map(|why| format!("held back: {why}"));
+    [doing]
+        .into_iter()
+        .chain(throttled)
+        .chain(rows(report))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// What is wrong, if something is.

@@ -5,7 +5,7 @@
 use super::Uri;
 use crate::{
     Capabilities, Dialect, Lag, Name, PoolLimits, Problem, Project, Replica, ReplicaKey, Role, Routing, Rule,
-    Secret, Snapshot, SourceInfo,
+    Secret, Snapshot, SourceInfo, Throttle,
 };
 use std::sync::Arc;
 
@@ -44,6 +44,8 @@ pub struct TreeReplica {
     pub pool: Option<PoolLimits>,
     /// The lag that its owner tolerates, in milliseconds.
     pub lag_tolerance_ms: Option<u64>,
+    /// How fast rules may write into it.
+    pub throttle: Throttle,
     /// What the original's ORM does with schemas; kept, not used.
     pub schema_strategy: Option<Name>,
     /// What is wrong with the entry.

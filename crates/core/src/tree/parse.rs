@@ -12,6 +12,7 @@ use super::json::Entries;
 use super::{Tree, TreeProject, TreeReplica, Uri, comments};
 use crate::{
     ConflictResolution, Dialect, Name, PoolLimits, Problem, Role, Routing, Rule, RuleMode, Secret, Severity,
+    Throttle,
 };
 use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
@@ -176,6 +177,7 @@ impl<'t> Reader<'t> {
             uri: None,
             pool: None,
             lag_tolerance_ms: None,
+            throttle: Throttle::default(),
             schema_strategy: None,
             problem: None,
         };
@@ -193,6 +195,7 @@ impl<'t> Reader<'t> {
                 "uri" => uri = self.string(value, &path).map(|text| (text, *value)),
                 "pool" => replica.pool = self.pool(value, &path),
                 "lagTolerance" => replica.lag_tolerance_ms = self.whole(value, &path, "milliseconds"),
+                "throttle" => replica.throttle = self.throttle(value, &path),
                 "schemaStrategy" => replica.schema_strategy = self.string(value, &path).map(Name::from),
                 _ => {}
             }
@@ -255,6 +258,32 @@ impl<'t> Reader<'t> {
         Some(pool)
     }
 
+    fn throttle(&mut self, value: &'t RawValue, path: &Path<'_>) -> Throttle {
+        let mut throttle = Throttle::default();
+        for (key, value) in self.object(value, path).unwrap_or_default() {
+            let path = path.to(&key);
+            let mut of = |unit| match self.whole(value, &path, unit)? {
+                0 => self.error(
+                    value,
+                    &path,
+                    "must be more than 0; a rule is stopped by `enabled`",
+                ),
+                limit => Some(limit),
+            };
+            match &*key {
+                // More than a u32 holds is as good as no limit.
+                "rowsPerSecond" => throttle.rows = of("rows").and_then(|rows| u32::try_from(rows).ok()),
+                "bytesPerSecond" => throttle.bytes = of("bytes"),
+                _ => self.warn(
+                    value,
+                    &path,
+                    "is unknown here: a throttle has rowsPerSecond and bytesPerSecond",
+                ),
+            }
+        }
+        throttle
+    }
+
     fn rules(&mut self, entries: Vec<Entry<'t>>) -> Vec<Rule> {
         let root = Path::root("rules");
         entries
@@ -286,6 +315,7 @@ impl<'t> Reader<'t> {
                         .unwrap_or_default();
                 }
                 "enabled" => rule.enabled = self.boolean(value, &path).unwrap_or(true),
+                "throttle" => rule.throttle = self.throttle(value, &path),
                 _ => {}
             }
         }

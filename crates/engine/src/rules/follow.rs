@@ -1,11 +1,12 @@
 //! A stream in full flow: while the target writes one slice of the log, the next is read.
 
 use super::batch::{Batch, Cursor, Mark, Part};
+use super::brake::{Brake, Written};
 use super::broken::{Broken, at_source, at_target};
 use super::copied::Copied;
 use super::log::{ChangeLog, LogError, Slice, Touched};
 use super::owed::Owed;
-use super::report::Told;
+use super::report::{Missing, Told};
 use super::snapshot::{count, nothing};
 use super::stopped::{DEADLINE, late, within};
 use super::store::{Store, StoreError};
@@ -26,8 +27,7 @@ const HEARD: Duration = Duration::from_secs(10);
 pub(super) struct Following<'s> {
     log: Box<dyn ChangeLog>,
     writer: Writer<'s>,
-    /// Rows a second, at most.
-    throttle: Option<u32>,
+    brake: &'s mut Brake,
     /// When the source was last told what it need not keep.
     released: Instant,
     /// When tables that are left alone are looked at again.
@@ -38,37 +38,42 @@ impl<'s> Following<'s> {
     pub(super) fn new(
         log: Box<dyn ChangeLog>,
         writer: Writer<'s>,
-        throttle: Option<u32>,
+        brake: &'s mut Brake,
         review: Option<Instant>,
     ) -> Self {
         let released = Instant::now();
         Self {
             log,
             writer,
-            throttle,
+            brake,
             released,
             review,
         }
     }
 
     pub(super) async fn follow(&mut self) -> Result<std::convert::Infallible, Broken> {
-        let most = self.throttle.map_or(MOST, |rows| (rows as usize).min(MOST));
+        let most = self.brake.most(MOST);
         let mut read = next(&mut *self.log, most).await;
         loop {
-            let begun = Instant::now();
             let slice = match read {
                 Ok(slice) => slice,
                 Err(error) => return Err(self.interrupted(error).await),
             };
+            self.writer.miss(&slice);
+            if !slice.touched.is_empty() {
+                while !self.brake.opens(self.writer.told).await {
+                    self.pause().await?;
+                }
+            }
+            let begun = Instant::now();
             // While the target writes, the log is read on.
             let (written, then) = tokio::join!(self.writer.apply(slice), next(&mut *self.log, most));
             read = then;
-            let rows = written?;
-            if let Some(throttle) = self.throttle {
-                let due = Duration::from_secs_f64(rows as f64 / f64::from(throttle));
-                let rest = due.saturating_sub(begun.elapsed());
-                self.writer.told.stopped_within(rest).await;
+            let written = written?;
+            if let Ok(next) = &read {
+                self.writer.miss(next);
             }
+            self.brake.pay(written, begun, self.writer.told).await;
             self.pause().await?;
         }
     }
@@ -201,15 +206,26 @@ impl<'s> Writer<'s> {
         Ok(written)
     }
 
-    /// Writes a slice and moves the cursor behind it; how many rows that were.
-    async fn apply(&mut self, slice: Slice) -> Result<u64, Broken> {
+    /// Tells what the target lacks while the slice is not written.
+    fn miss(&self, slice: &Slice) {
+        let missing = match slice.since_ms {
+            Some(since) => Missing::Since(since),
+            None if slice.left.is_nothing() && slice.touched.is_empty() => Missing::Nothing,
+            None => Missing::Unknown,
+        };
+        self.told
+            .tell_if(|report| std::mem::replace(&mut report.missing, missing) != missing);
+    }
+
+    /// Writes a slice and moves the cursor behind it; what that was.
+    async fn apply(&mut self, slice: Slice) -> Result<Written, Broken> {
         let Slice {
             until,
             touched,
             since_ms,
             left,
         } = slice;
-        let mut rows = 0;
+        let mut sum = Written::default();
         if until != self.cursor.position {
             self.cursor.position = until;
             let part = |(at, touched): (usize, Touched)| Part {
@@ -224,7 +240,7 @@ impl<'s> Writer<'s> {
                 parts,
                 apart: false,
             };
-            rows = batch.rows();
+            sum = Written::of(&batch.parts);
             match self.try_both_ways(&mut batch).await? {
                 Ok(()) => self.count(&batch),
                 Err(why) => {
@@ -245,7 +261,7 @@ impl<'s> Writer<'s> {
             report.left(left);
             before != (report.lag_ms, report.backlog, report.backlog_bytes)
         });
-        Ok(rows)
+        Ok(sum)
     }
 
     fn count(&mut self, batch: &Batch) {

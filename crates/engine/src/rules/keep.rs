@@ -1,23 +1,38 @@
 //! Keeps every way of a rule going, each on a task of its own: followed where its source has a log, otherwise mirrored again and again.
 
+use super::brake::Brake;
 use super::plan::{Direction, Plan};
-use super::report::{Phase, Report, Told};
+use super::report::{Missing, Phase, Report, Told};
 use super::snapshot::{Progress, SnapshotRun};
 use super::stopped::{Stopped, within};
 use super::stream::Stream;
-use replica_core::RuleMode;
+use super::valve::Allowance;
+use replica_core::{RuleMode, Throttle};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// How a rule is kept going.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Pace {
     /// Between the end of a mirror and the next one, where there is no log to follow.
     pub every: Duration,
-    /// Rows a second that a stream writes, at most.
-    pub throttle: Option<u32>,
+    /// How fast each way writes, at most, beside what is declared.
+    pub throttle: Throttle,
+    /// What the replicas of its ends bear, if somebody looks at them.
+    pub valve: Option<watch::Receiver<Allowance>>,
+}
+
+impl Pace {
+    /// As fast as it goes, and a mirror begins so long after the last one.
+    pub fn every(every: Duration) -> Self {
+        Self {
+            every,
+            throttle: Throttle::default(),
+            valve: None,
+        }
+    }
 }
 
 /// One way of a rule that is kept going.
@@ -33,19 +48,25 @@ pub struct Kept {
 }
 
 /// Starts every way of the rule. They end when `stop` turns true, or its sender is gone.
-pub fn keep(plan: &Arc<Plan>, pace: Pace, stop: &watch::Receiver<bool>) -> Vec<Kept> {
+pub fn keep(plan: &Arc<Plan>, pace: &Pace, stop: &watch::Receiver<bool>) -> Vec<Kept> {
     let starts = plan.directions.iter().enumerate().map(|(at, direction)| {
         let (plan, told) = (Arc::clone(plan), Told::new(stop.clone()));
         let report = told.seen();
         let (from, to) = (direction.from.words(), direction.to.words());
+        let Pace {
+            every,
+            throttle,
+            valve,
+        } = pace.clone();
         let task = tokio::spawn(async move {
             let direction = &plan.directions[at];
+            let mut brake = Brake::new(direction.throttle.and(throttle), valve);
             let unfollowed = match plan.follows(direction) {
-                true => Stream::new(&plan, direction, pace.throttle, told).run().await,
+                true => Stream::new(&plan, direction, told).run(&mut brake).await,
                 false => Some(told),
             };
             if let Some(told) = unfollowed {
-                repeat(&plan, direction, pace.every, &told).await;
+                repeat(&plan, direction, every, (&told, &mut brake)).await;
             }
         });
         Kept {
@@ -59,31 +80,38 @@ pub fn keep(plan: &Arc<Plan>, pace: Pace, stop: &watch::Receiver<bool>) -> Vec<K
 }
 
 /// Mirrors, rests, and mirrors again.
-async fn repeat(plan: &Plan, direction: &Direction, every: Duration, told: &Told) {
+async fn repeat(plan: &Plan, direction: &Direction, every: Duration, (told, brake): (&Told, &mut Brake)) {
     let why = match plan.rule.mode {
         RuleMode::Snapshot => "it is mirrored as a whole",
         _ => "the changes of its source cannot be followed yet: it is mirrored as a whole",
     };
     loop {
-        let phase = match mirror(plan, direction, why, told).await {
-            Ok(()) => Phase::Resting { every },
-            Err(stopped) => Phase::Waiting {
-                why: stopped.to_string(),
-            },
+        let begun = now_ms();
+        let (phase, missing) = match mirror(plan, direction, why, (told, brake)).await {
+            Ok(()) => (Phase::Resting { every }, Missing::Since(begun)),
+            Err(stopped) => {
+                let why = stopped.to_string();
+                (Phase::Waiting { why }, Missing::Unknown)
+            }
         };
-        told.tell(|report| report.phase = phase);
+        told.tell(|report| (report.phase, report.missing) = (phase, missing));
         if told.stopped_within(every).await {
             return told.ended("it was asked to");
         }
     }
 }
 
-async fn mirror(plan: &Plan, direction: &Direction, why: &str, told: &Told) -> Result<(), Stopped> {
+async fn mirror(
+    plan: &Plan,
+    direction: &Direction,
+    why: &str,
+    (told, brake): (&Told, &mut Brake),
+) -> Result<(), Stopped> {
     let source = within("source", direction.from.open()).await?;
     let target = within("target", direction.to.open()).await?;
     told.copying(why);
     let (progress, stop) = (|now: &Progress| told.progress(now), || told.is_to_stop());
-    let mut run = SnapshotRun::new(source, target, &progress, &stop);
+    let mut run = SnapshotRun::new(source, target, &progress, &stop).braked(brake, told);
     let ended = run.run(&plan.rule.collections).await;
     told.tell(|report| {
         run.details.iter().for_each(|done| report.add(done));
@@ -91,4 +119,10 @@ async fn mirror(plan: &Plan, direction: &Direction, why: &str, told: &Told) -> R
         report.refused = std::mem::take(&mut run.refused);
     });
     ended
+}
+
+/// Of this machine: whoever compares it with a source's own clock must know how far they are apart.
+pub(super) fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }

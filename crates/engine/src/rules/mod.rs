@@ -4,6 +4,7 @@
 //! of them. When a rule runs, and who is told, is the caller's business.
 
 mod batch;
+mod brake;
 mod broken;
 mod cell;
 mod copied;
@@ -24,6 +25,7 @@ mod stopped;
 mod store;
 mod stream;
 mod table;
+mod valve;
 mod verify;
 
 #[cfg(feature = "mysql")]
@@ -40,10 +42,10 @@ pub use keep::{Kept, Pace, keep};
 pub use letters::{Letters, dead_letters};
 pub use log::{Asked, ChangeLog, Findings, Left, LogError, Logs, OpenLog, Slice, Touched};
 pub use plan::{Direction, Plan, PlanError};
-pub use report::{Phase, Report, Told};
+pub use report::{Missing, Phase, Report, Told};
 pub use snapshot::{Progress, SnapshotRun};
 pub use stopped::Stopped;
 pub use store::{Change, Ends, Key, Open, Rejected, Row, Store, StoreError};
-pub use stream::Stream;
 pub use table::{Column, Table};
+pub use valve::{Allowance, Reading, Valve};
 pub use verify::{Differs, Verification, Verified};

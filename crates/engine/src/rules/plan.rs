@@ -8,7 +8,7 @@ use crate::rules::store::{Ends, Store};
 use crate::rules::table::Table;
 use crate::target::Target;
 use replica_core::tree::{Tree, TreeProject, TreeReplica};
-use replica_core::{ReplicaKey, Role, Rule, RuleMode};
+use replica_core::{ReplicaKey, Role, Rule, RuleMode, Throttle};
 use std::fmt;
 
 /// One way that rows go.
@@ -18,6 +18,8 @@ pub struct Direction {
     pub from: End,
     /// Who is written.
     pub to: End,
+    /// How fast, at most: what the rule and the replica that is written allow.
+    pub throttle: Throttle,
 }
 
 /// One end of it.
@@ -25,6 +27,8 @@ pub struct Direction {
 pub struct End {
     /// Which replica of the tree that is.
     pub key: ReplicaKey,
+    /// How fast rules may write into it.
+    throttle: Throttle,
     target: Target,
 }
 
@@ -89,6 +93,7 @@ impl Plan {
         }
         let directions = targets.into_iter().map(|to| Direction {
             from: from.clone(),
+            throttle: rule.throttle.and(to.throttle),
             to,
         });
         Ok(Self {
@@ -151,7 +156,11 @@ fn end(project: &TreeProject, replica: &TreeReplica) -> Result<End, String> {
     let key = ReplicaKey::new(project.name.clone(), replica.name.clone());
     let target =
         Target::declared(replica).map_err(|fault| format!("{} / {}: {fault}", key.project, key.replica))?;
-    Ok(End { key, target })
+    Ok(End {
+        key,
+        throttle: replica.throttle,
+        target,
+    })
 }
 
 impl End {

@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// What is being done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
     /// It connects to both ends, and looks where it was.
+    #[default]
     Starting,
     /// It copies what was never copied, or must be copied again, for this reason.
     Copying {
@@ -40,8 +41,20 @@ pub enum Phase {
     },
 }
 
+/// What the target is known to lack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// Nobody can tell.
+    #[default]
+    Unknown,
+    /// Nothing.
+    Nothing,
+    /// Nothing that was changed in the source before then, in milliseconds since 1970 by its clock.
+    Since(i64),
+}
+
 /// How one way of a rule is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// What is being done.
     pub phase: Phase,
@@ -53,6 +66,10 @@ pub struct Report {
     pub refused: BTreeMap<String, String>,
     /// How old the oldest change of the last batch was when it was committed in the target, in milliseconds; 0 when nothing is left to do.
     pub lag_ms: Option<u64>,
+    /// What the target lacks now.
+    pub missing: Missing,
+    /// Why it waits although there is something to write: replicas must keep up.
+    pub throttled: Option<String>,
     /// Changes that the log holds and the target does not, where the log counts them.
     pub backlog: Option<u64>,
     /// Bytes of the log behind what the target has, where it counts those.
@@ -100,17 +117,8 @@ impl Drop for Told {
 impl Told {
     /// Nothing done yet. It is to stop when `stop` turns true, or its sender is gone.
     pub fn new(stop: watch::Receiver<bool>) -> Self {
-        let report = Report {
-            phase: Phase::Starting,
-            details: BTreeMap::new(),
-            owed: Vec::new(),
-            refused: BTreeMap::new(),
-            lag_ms: None,
-            backlog: None,
-            backlog_bytes: None,
-        };
         Self {
-            report: watch::Sender::new(report),
+            report: watch::Sender::new(Report::default()),
             stop,
         }
     }
@@ -136,7 +144,10 @@ impl Told {
 
     pub(super) fn copying(&self, why: &str) {
         let (why, progress) = (why.to_owned(), Progress::default());
-        self.tell(|report| report.phase = Phase::Copying { why, progress });
+        self.tell(|report| {
+            report.phase = Phase::Copying { why, progress };
+            report.missing = Missing::Unknown;
+        });
     }
 
     pub(super) fn progress(&self, now: &Progress) {
@@ -149,12 +160,25 @@ impl Told {
 
     pub(super) fn ended(&self, why: &str) {
         let why = why.to_owned();
-        self.tell(|report| report.phase = Phase::Ended { why });
+        self.tell(|report| {
+            report.phase = Phase::Ended { why };
+            (report.missing, report.throttled) = (Missing::Unknown, None);
+        });
     }
 
     pub(super) fn is_to_stop(&self) -> bool {
         // An error says that its sender is gone.
         *self.stop.borrow() || self.stop.has_changed().is_err()
+    }
+
+    /// What comes of that, or nothing once it is to stop.
+    pub(super) async fn stop_or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            done = work => Some(done),
+            // An error says that nobody can ask any more, which is as good.
+            _ = stop.wait_for(|stop| *stop) => None,
+        }
     }
 
     /// Waits so long, or until it is to stop.

@@ -3,13 +3,16 @@
 //! Only two stretches are ever in memory. What was written stays written: a run that is cut off is finished by the next one.
 
 use super::batch::{Batch, Mark};
+use super::brake::{Brake, Written};
 use super::diff::diff;
 use super::examine::{Chosen, NO_SUCH_TABLE, chosen};
+use super::report::Told;
 use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::{Change, Key, Rejected, Row, Store, StoreError};
 use super::table::Table;
 use replica_core::rule::CollectionStats;
 use std::collections::BTreeMap;
+use tokio::time::Instant;
 
 /// Rows of a stretch, at most and at least.
 const STRETCH: (usize, usize) = (2000, 20);
@@ -37,6 +40,7 @@ pub struct SnapshotRun<'r> {
     stop: &'r (dyn Fn() -> bool + Sync),
     progress: Progress,
     fence: Option<Mark>,
+    brake: Option<(&'r mut Brake, &'r Told)>,
     /// What the source had when it was asked.
     listed: Vec<Table>,
     /// What was done so far, table by table.
@@ -65,6 +69,7 @@ impl<'r> SnapshotRun<'r> {
             stop,
             progress,
             fence: None,
+            brake: None,
             listed: Vec::new(),
             details: Vec::new(),
             rejected: Vec::new(),
@@ -77,6 +82,12 @@ impl<'r> SnapshotRun<'r> {
     pub(super) fn fenced(self, mark: Mark) -> Self {
         let fence = Some(mark);
         Self { fence, ..self }
+    }
+
+    /// Writes no faster than that allows.
+    pub(super) fn braked(self, brake: &'r mut Brake, told: &'r Told) -> Self {
+        let brake = Some((brake, told));
+        Self { brake, ..self }
     }
 
     /// The target, for whoever goes on with it.
@@ -172,6 +183,9 @@ impl<'r> SnapshotRun<'r> {
                 break Err(Stopped::Asked);
             }
             (self.told)(&self.progress);
+            if let Some((brake, told)) = &mut self.brake {
+                brake.wait(told).await;
+            }
             match self.stretch(read, written, &mut walk, &mut done).await {
                 Ok(true) => {}
                 Ok(false) => break Ok(()),
@@ -210,7 +224,11 @@ impl<'r> SnapshotRun<'r> {
         self.progress.rows += wanted.len() as u64;
         let (changes, same) = diff(read, wanted, &found);
         done.skipped += same;
+        let begun = Instant::now();
         self.write(written, &changes, done).await?;
+        if let Some((brake, told)) = &mut self.brake {
+            brake.pay(Written::of_changes(&changes), begun, told).await;
+        }
         walk.after = until;
         Ok(walk.after.is_some())
     }

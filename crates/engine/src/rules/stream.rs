@@ -4,13 +4,14 @@
 //! was. Nothing stops silently: a [`Report`](super::Report) tells what it does, or why it waits.
 
 use super::batch::{Batch, Cursor, Mark};
+use super::brake::Brake;
 use super::broken::{Broken, at_source, at_target};
 use super::copied::Copied;
 use super::follow::{Following, Writer};
 use super::log::{ChangeLog, LogError};
 use super::owed::Owed;
 use super::plan::{Direction, Plan};
-use super::report::{Phase, Told};
+use super::report::{Missing, Phase, Told};
 use super::snapshot::{Progress, SnapshotRun};
 use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::Store;
@@ -25,36 +26,33 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const REVIEW: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 /// One way of a rule that is kept going.
-pub struct Stream<'p> {
+pub(super) struct Stream<'p> {
     plan: &'p Plan,
     direction: &'p Direction,
     /// What names its cursor in the target, and its place in the source.
     reader: String,
-    /// Rows a second, at most.
-    throttle: Option<u32>,
     told: Told,
 }
 
 impl<'p> Stream<'p> {
     /// A stream of that way of the rule, which tells how it is.
-    pub fn new(plan: &'p Plan, direction: &'p Direction, throttle: Option<u32>, told: Told) -> Self {
+    pub(super) fn new(plan: &'p Plan, direction: &'p Direction, told: Told) -> Self {
         Self {
             plan,
             direction,
             reader: direction.reader(&plan.rule.name),
-            throttle: throttle.map(|rows| rows.max(1)),
             told,
         }
     }
 
     /// Goes on until it is asked to stop, or somebody else runs the rule. Where the source proves to have no log that can be followed, who is told
     /// is given back.
-    pub async fn run(self) -> Option<Told> {
+    pub(super) async fn run(self, brake: &mut Brake) -> Option<Told> {
         let refused = || self.told.last(|report| report.refused.clone());
         let (mut pause, mut review, mut held) = (PAUSE.0, REVIEW.0, None);
         loop {
             let (begun, before) = (Instant::now(), refused());
-            let broken = match self.session(review, &mut held).await {
+            let broken = match self.session(review, &mut held, brake).await {
                 Ok(never) => match never {},
                 Err(broken) => broken,
             };
@@ -79,7 +77,8 @@ impl<'p> Stream<'p> {
                 Broken::Fault(why) => {
                     self.told.tell(|report| {
                         report.phase = Phase::Waiting { why };
-                        report.lag_ms = None;
+                        (report.lag_ms, report.missing) = (None, Missing::Unknown);
+                        report.throttled = None;
                     });
                     if self.told.stopped_within(pause).await {
                         self.told.ended("it was asked to");
@@ -96,6 +95,7 @@ impl<'p> Stream<'p> {
         &self,
         review: Duration,
         held: &mut Option<i64>,
+        brake: &mut Brake,
     ) -> Result<std::convert::Infallible, Broken> {
         // Looking again at what is left alone is no interruption.
         self.told.tell(|report| {
@@ -110,7 +110,9 @@ impl<'p> Stream<'p> {
             |now: &Progress| self.told.progress(now),
             || self.told.is_to_stop(),
         );
-        let mut run = SnapshotRun::new(source, target, &told, &stop).fenced(mark.clone());
+        let mut run = SnapshotRun::new(source, target, &told, &stop)
+            .fenced(mark.clone())
+            .braked(brake, &self.told);
         let mut pairs = run.pairs(&self.plan.rule.collections).await?;
         let written: Vec<Table> = pairs.iter().map(|(_, written)| written.clone()).collect();
         let read: Vec<Table> = pairs.iter().map(|(read, _)| read.clone()).collect();
@@ -142,10 +144,11 @@ impl<'p> Stream<'p> {
             owed.owe(&rejected.table, key.clone(), &rejected.why);
         }
         cursor.tables = Copied::of(pairs.iter().map(|(read, _)| read)).written();
-        let mut writer = Writer::new(&self.told, run.into_target(), written, mark, (cursor, owed));
+        let target = run.into_target();
+        let mut writer = Writer::new(&self.told, target, written, mark, (cursor, owed));
         writer.save().await?;
         self.told.tell(|report| report.phase = Phase::Streaming);
-        Following::new(log, writer, self.throttle, review).follow().await
+        Following::new(log, writer, brake, review).follow().await
     }
 
     async fn log(&self, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Broken> {

@@ -29,11 +29,7 @@ pub(crate) fn plan(source: &Db, target: &Db) -> Result<Arc<Plan>> {
 
 pub(crate) fn start(plan: &Arc<Plan>) -> Running {
     let (stop, asked) = watch::channel(false);
-    let pace = Pace {
-        every: SOON,
-        throttle: None,
-    };
-    let mut ways = keep(plan, pace, &asked);
+    let mut ways = keep(plan, &Pace::every(SOON), &asked);
     let way = ways.remove(0);
     Running {
         seen: way.report,

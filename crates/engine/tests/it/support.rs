@@ -40,6 +40,7 @@ pub(crate) fn entry(name: &str, role: Role, dialect: &str, uri: &str) -> TreeRep
         uri: Some(replica_core::Secret::new(uri.into())),
         pool: None,
         lag_tolerance_ms: Some(1000),
+        throttle: replica_core::Throttle::default(),
         schema_strategy: None,
         problem: None,
     }

@@ -6,7 +6,7 @@ use super::settings::{Environment, tree_path};
 use super::tree;
 use crate::flow::{phase, sentence};
 use crate::words::{plain, time};
-use replica_core::{Rule, RuleMode};
+use replica_core::{Rule, RuleMode, Throttle};
 use replica_engine::rules::{Kept, Pace, Plan, Report, keep};
 use serde_json::json;
 use std::io::Write;
@@ -31,9 +31,12 @@ pub(super) struct Run {
     /// Between two mirrors, where there is no log to follow [default: 1m] [env: REPLICATOR_INTERVAL_MS, in milliseconds]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     every: Option<Duration>,
-    /// Write at most so many rows a second, of each rule that is followed
+    /// Write at most so many rows a second, of each rule
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
     throttle: Option<u32>,
+    /// Write at most so many bytes of values a second, of each rule
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    throttle_bytes: Option<u64>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -59,7 +62,11 @@ impl Run {
         }
         let pace = Pace {
             every,
-            throttle: self.throttle,
+            throttle: Throttle {
+                rows: self.throttle,
+                bytes: self.throttle_bytes,
+            },
+            valve: None,
         };
         let wanted = |rule: &&Rule| match self.rules.is_empty() {
             true => rule.enabled,
@@ -82,10 +89,10 @@ impl Run {
             return Err(Failure::Usage("the tree has no enabled rules".to_owned()));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(self.keep(&plans, pace, out))
+        runtime.block_on(self.keep(&plans, &pace, out))
     }
 
-    async fn keep(&self, plans: &[Arc<Plan>], pace: Pace, out: &mut dyn Write) -> Result<(), Failure> {
+    async fn keep(&self, plans: &[Arc<Plan>], pace: &Pace, out: &mut dyn Write) -> Result<(), Failure> {
         let stopped = signals()?;
         let (stop, asked) = watch::channel(false);
         let mut ways = Vec::new();

@@ -1,6 +1,6 @@
 //! One rule, and how its last run went.
 
-use replica_core::{CollectionStats, Rule, SyncStats};
+use replica_core::{CollectionStats, Rule, SyncStats, Throttle};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -21,6 +21,9 @@ pub(crate) struct RuleInfo<'a> {
     /// `source-wins`, `target-wins` or `timestamp`.
     conflict_resolution: &'a str,
     enabled: bool,
+    /// How fast it may write, where that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    throttle: Option<ThrottleInfo>,
     /// How the last run went, once there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_stats: Option<StatsInfo<'a>>,
@@ -39,9 +42,30 @@ impl<'a> From<&'a Rule> for RuleInfo<'a> {
             collections: rule.collections.iter().map(|name| &**name).collect(),
             conflict_resolution: rule.conflict_resolution.word(),
             enabled: rule.enabled,
+            throttle: ThrottleInfo::of(rule.throttle),
             last_stats: rule.last_stats.as_deref().map(StatsInfo::from),
             problem: rule.problem.as_deref(),
         }
+    }
+}
+
+/// How fast may be written, at most.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ThrottleInfo {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_per_second: Option<u32>,
+    /// Of values, as they are in memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_per_second: Option<u64>,
+}
+
+impl ThrottleInfo {
+    fn of(throttle: Throttle) -> Option<Self> {
+        (throttle != Throttle::default()).then_some(Self {
+            rows_per_second: throttle.rows,
+            bytes_per_second: throttle.bytes,
+        })
     }
 }
 

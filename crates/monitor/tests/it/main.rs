@@ -31,6 +31,8 @@ mod rules;
 #[cfg(feature = "drivers")]
 mod rules_beside;
 #[cfg(feature = "drivers")]
+mod rules_fleet;
+#[cfg(feature = "drivers")]
 mod rules_killed;
 mod scaffold;
 mod security;

@@ -153,6 +153,14 @@ fn problems_read_well() {
             "t.json:1:37: must be round-robin, least-lag or random (at routing.p)",
         ),
         (
+            r#"{"replicas":{"p":{"r":{"throttle":{"rowsPerSecond":0}}}}}"#,
+            "t.json:1:51: must be more than 0; a rule is stopped by `enabled` (at replicas.p.r.throttle.rowsPerSecond)",
+        ),
+        (
+            r#"{"replicas":{"p":{"r":{"throttle":{"rows":5}}}}}"#,
+            "t.json:1:42: is unknown here: a throttle has rowsPerSecond and bytesPerSecond (at replicas.p.r.throttle.rows)",
+        ),
+        (
             r#"{"replicas":{"p":{"r":{"dialect":"tarantool"}}}}"#,
             "t.json:1:34: is no dialect that this program knows; it is shown, never connected to (at replicas.p.r.dialect)",
         ),

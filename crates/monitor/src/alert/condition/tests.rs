@@ -2,9 +2,7 @@
 
 use super::*;
 use replica_core::observed::{Drift, DriftKind};
-use replica_core::{
-    ConflictResolution, Lag, Link, LinkState, Observed, Role, Rule, RuleMode, Runway, SyncStats,
-};
+use replica_core::{Lag, Link, LinkState, Observed, Role, Rule, RuleMode, Runway, SyncStats};
 
 /// One that keeps up.
 pub(in crate::alert) fn slave() -> Replica {
@@ -72,17 +70,7 @@ pub(super) fn change(moment: &mut Moment, change: impl FnOnce(&mut Replica)) {
 pub(super) fn ruled() -> Moment {
     let mut moment = moment(vec![slave()]);
     let mut snapshot = Snapshot::clone(&moment.snapshot);
-    snapshot.rules.push(Rule {
-        name: "copy".into(),
-        source: "p".into(),
-        target: "q".into(),
-        mode: RuleMode::Cdc,
-        collections: Vec::new(),
-        conflict_resolution: ConflictResolution::SourceWins,
-        enabled: true,
-        last_stats: None,
-        problem: None,
-    });
+    snapshot.rules.push(Rule::new("copy", "p", "q", RuleMode::Cdc));
     moment.snapshot = Arc::new(snapshot);
     moment
 }

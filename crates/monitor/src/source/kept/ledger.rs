@@ -230,11 +230,9 @@ mod tests {
         Report {
             phase,
             details: [("t".to_owned(), done)].into(),
-            owed: Vec::new(),
-            refused: BTreeMap::new(),
             lag_ms: Some(7),
-            backlog: None,
             backlog_bytes: Some(3),
+            ..Report::default()
         }
     }
 

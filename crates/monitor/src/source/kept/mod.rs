@@ -1,19 +1,22 @@
 //! A source whose rules are kept going by the monitor itself: what it shows of them is what they do.
 //!
-//! Rules follow the tree: one that is declared anew is started anew, the others go on.
+//! Rules follow the tree: one that is declared anew is started anew, the others go on. What is known of the replicas turns their valves, and what is
+//! known of the rules is the lag of the replicas that they feed.
 
+mod fleet;
 mod ledger;
 
 use crate::clock::now_ms;
+use fleet::{Fleet, fed_lag, worse_lag};
 use ledger::Ledger;
 use replica_core::source::{Pending, Wake};
 use replica_core::tree::Tree;
 use replica_core::{
-    Command, CommandError, Event, EventKind, Name, ReplicaKey, Rule, RuleMode, Snapshot, Source, SourceError,
-    SyncStats,
+    Command, CommandError, Event, EventKind, Lag, Name, ReplicaKey, Rule, RuleMode, Snapshot, Source,
+    SourceError, State as ReplicaState, SyncStats, Verdict,
 };
-use replica_engine::rules::{Kept, Pace, Plan, keep};
-use std::collections::BTreeMap;
+use replica_engine::rules::{Kept, Pace, Plan, Reading, Report, Valve, keep};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -44,6 +47,7 @@ struct State {
     /// What the rules were started from.
     tree: Option<Arc<Tree>>,
     rules: BTreeMap<Name, Going>,
+    fleet: Fleet,
     /// What was said last, and what it was made of: the same is said with the same pointer.
     said: Option<(Arc<Snapshot>, Arc<Snapshot>)>,
 }
@@ -59,6 +63,40 @@ struct Ways {
     /// Dropped, they end.
     _stop: watch::Sender<bool>,
     ledgers: Vec<Arc<Mutex<Ledger>>>,
+    valve: Valve,
+    /// What turned it last.
+    turned: Option<Reading>,
+    /// The slaves that it feeds, and how that goes.
+    fed: Vec<(ReplicaKey, watch::Receiver<Report>)>,
+}
+
+impl Ways {
+    /// Turns the valve, if that is something new: one look counts once.
+    fn turn(&mut self, reading: Reading) {
+        let reading = match (&self.turned, reading) {
+            (
+                Some(Reading::Known { at_ms: before, .. }),
+                Reading::Known {
+                    whose,
+                    share,
+                    at_ms,
+                    applied_ms,
+                },
+            ) if at_ms > *before => Reading::Known {
+                whose,
+                share,
+                at_ms,
+                // A lag is true to one look: what was written since the last one may be missing nevertheless.
+                applied_ms: applied_ms - (at_ms - before),
+            },
+            (Some(Reading::Known { .. }), Reading::Known { .. }) => return,
+            (_, reading) => reading,
+        };
+        if self.turned.as_ref() != Some(&reading) {
+            self.valve.turn(&reading);
+            self.turned = Some(reading);
+        }
+    }
 }
 
 impl<S: Declares> KeptRules<S> {
@@ -107,11 +145,16 @@ impl<S: Declares> KeptRules<S> {
     fn start(&self, plan: Plan) -> Ways {
         let plan = Arc::new(plan);
         let (stop, asked) = watch::channel(false);
+        let valve = Valve::new();
         let pace = Pace {
-            every: self.every,
-            throttle: None,
+            valve: Some(valve.allowance()),
+            ..Pace::every(self.every)
         };
-        let ways = keep(&plan, pace, &asked);
+        let ways = keep(&plan, &pace, &asked);
+        let is_within = plan.rule.source == plan.rule.target;
+        let reports = plan.directions.iter().zip(&ways).filter(|_| is_within);
+        let fed = reports.map(|(direction, way)| (direction.to.key.clone(), way.report.clone()));
+        let fed = fed.collect();
         let alone = ways.len() == 1;
         let ledgers = ways.into_iter().map(|way| {
             let to = (!alone).then(|| way.to.clone());
@@ -130,6 +173,9 @@ impl<S: Declares> KeptRules<S> {
             ledgers: ledgers.collect(),
             plan: Arc::clone(&plan),
             _stop: stop,
+            valve,
+            turned: None,
+            fed,
         }
     }
 
@@ -137,11 +183,13 @@ impl<S: Declares> KeptRules<S> {
     fn with_rules(&self, bare: Arc<Snapshot>) -> Arc<Snapshot> {
         let mut state = self.lock();
         self.follow(&mut state);
+        state.turn_valves(&bare, now_ms());
         let stats = |rule: &Rule| match state.rules.get(&rule.name)? {
             Going::Refused(stats) => Some(Arc::clone(stats)),
             Going::Kept(ways) => Some(ledger::merged(&ways.ledgers)),
         };
         let rules: Vec<Option<Arc<SyncStats>>> = bare.rules.iter().map(stats).collect();
+        let lags = state.fed_lags(now_ms());
         if let Some((made_of, said)) = &state.said
             && Arc::ptr_eq(made_of, &bare)
             && said
@@ -149,6 +197,7 @@ impl<S: Declares> KeptRules<S> {
                 .iter()
                 .zip(&rules)
                 .all(|(rule, stats)| stats.is_none() || rule.last_stats == *stats)
+            && is_told(said, &bare, &lags)
         {
             return Arc::clone(said);
         }
@@ -158,9 +207,82 @@ impl<S: Declares> KeptRules<S> {
                 rule.last_stats = stats;
             }
         }
+        tell(&mut shown, &lags);
         let shown = Arc::new(shown);
         state.said = Some((bare, Arc::clone(&shown)));
         shown
+    }
+}
+
+impl State {
+    fn kept(&mut self) -> impl Iterator<Item = (&Name, &mut Ways)> {
+        self.rules.iter_mut().filter_map(|(name, going)| match going {
+            Going::Kept(ways) => Some((name, ways)),
+            Going::Refused(_) => None,
+        })
+    }
+
+    /// Lets each rule write as much as the replicas bear.
+    fn turn_valves(&mut self, bare: &Snapshot, now_ms: i64) {
+        let fed: BTreeSet<ReplicaKey> = self
+            .kept()
+            .flat_map(|(_, ways)| ways.fed.iter().map(|(key, _)| key.clone()))
+            .collect();
+        let mut fleet = std::mem::take(&mut self.fleet);
+        fleet.seen(bare, now_ms);
+        for (_, ways) in self.kept() {
+            let reading = match bare.capabilities.measures_lag {
+                true => fleet.look(bare, &ways.plan.rule, &fed, now_ms),
+                // Nobody will ever measure it.
+                false => Reading::Nobody,
+            };
+            ways.turn(reading);
+        }
+        self.fleet = fleet;
+    }
+
+    /// How far those are that are fed.
+    fn fed_lags(&mut self, now_ms: i64) -> BTreeMap<ReplicaKey, Lag> {
+        let mut lags: BTreeMap<ReplicaKey, Lag> = BTreeMap::new();
+        for (name, ways) in self.kept() {
+            for (key, report) in &ways.fed {
+                let mut lag = fed_lag(name, &report.borrow(), now_ms);
+                if let Some(other) = lags.remove(key) {
+                    lag = worse_lag(lag, other);
+                }
+                lags.insert(key.clone(), lag);
+            }
+        }
+        lags
+    }
+}
+
+/// Whether a lag is what a rule knows, rather than what was measured or cannot be asked for.
+fn is_unmeasured(replica: &replica_core::Replica) -> bool {
+    replica.state == ReplicaState::Up && matches!(replica.lag.verdict, Verdict::Unknown(_))
+}
+
+/// Whether these lags were told in that snapshot already.
+fn is_told(said: &Snapshot, bare: &Snapshot, lags: &BTreeMap<ReplicaKey, Lag>) -> bool {
+    lags.iter().all(|(key, lag)| {
+        bare.replica(key).is_none_or(|replica| !is_unmeasured(replica))
+            || said.replica(key).is_some_and(|replica| replica.lag == *lag)
+    })
+}
+
+fn tell(shown: &mut Snapshot, lags: &BTreeMap<ReplicaKey, Lag>) {
+    for project in &mut shown.projects {
+        if !lags.keys().any(|key| key.project == project.name) {
+            continue;
+        }
+        let mut told = (**project).clone();
+        for replica in told.replicas.iter_mut().filter(|replica| is_unmeasured(replica)) {
+            let key = ReplicaKey::new(project.name.clone(), replica.name.clone());
+            if let Some(lag) = lags.get(&key) {
+                replica.lag = lag.clone();
+            }
+        }
+        *project = Arc::new(told);
     }
 }
 
