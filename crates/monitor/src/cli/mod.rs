@@ -7,6 +7,8 @@ mod alerts;
 mod check;
 mod dashboard;
 #[cfg(feature = "drivers")]
+mod demo;
+#[cfg(feature = "drivers")]
 mod doctor;
 mod events;
 mod history;
@@ -51,6 +53,8 @@ struct Cli {
 enum Wanted {
     /// Watch a tree file and serve the page and the API (the default).
     Serve(Box<settings::Flags>),
+    #[cfg(feature = "drivers")]
+    Demo(demo::Demo),
     /// Tell what is wrong with a tree file.
     Check(check::Check),
     #[cfg(feature = "drivers")]
@@ -120,6 +124,8 @@ pub fn main() -> ExitCode {
     let done = match command {
         None => serve::run(&serve),
         Some(Wanted::Serve(serve)) => serve::run(&serve),
+        #[cfg(feature = "drivers")]
+        Some(Wanted::Demo(demo)) => demo.run(out),
         Some(Wanted::Check(check)) => check.run(out),
         #[cfg(feature = "drivers")]
         Some(Wanted::Doctor(doctor)) => doctor.run(out),

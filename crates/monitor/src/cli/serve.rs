@@ -17,8 +17,13 @@ const FILES: u64 = 65_536;
 const LAST_WAIT: Duration = Duration::from_millis(300);
 
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
-    log_to_stderr(flags.log_format);
     let settings = flags.resolve()?;
+    watch(settings, flags.log_format)
+}
+
+/// Watches what the settings say until told to stop.
+pub(super) fn watch(settings: Settings, log: LogFormat) -> Result<(), Failure> {
+    log_to_stderr(log);
     // Without it the system's own limit holds; clients beyond it wait.
     let _ = rlimit::increase_nofile_limit(FILES);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -13,6 +13,8 @@ mod balance;
 mod cli;
 mod commands;
 mod contract;
+#[cfg(feature = "drivers")]
+mod demo;
 mod garbage;
 mod history;
 mod incident;

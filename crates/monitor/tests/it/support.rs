@@ -103,23 +103,31 @@ impl Monitor {
     }
 
     pub(crate) fn start_on(folder: TempDir, tree: PathBuf, arguments: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut child = binary()
+        let mut command = binary();
+        command
             .current_dir(folder.path())
             .args(["--port", "0", "--tree"])
             .arg(&tree)
             .args(arguments)
-            .envs(env.iter().copied())
+            .envs(env.iter().copied());
+        Self::spawned(command, folder, tree)
+    }
+
+    /// One that is started in its own way, and tells its address.
+    pub(crate) fn spawned(mut command: Command, folder: TempDir, tree: PathBuf) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+        let line = lines
+            .map(Result::unwrap)
+            .find(|line| line.contains(" at http://"));
+        let line = line.unwrap();
         Self {
             child,
-            client: Client::at(line.trim_end().trim_end_matches('/')),
+            client: Client::at(line.trim_end_matches('/')),
             tree,
             folder,
         }
