@@ -154,11 +154,11 @@ fn problems_read_well() {
         ),
         (
             r#"{"replicas":{"p":{"r":{"throttle":{"rowsPerSecond":0}}}}}"#,
-            "t.json:1:51: must be more than 0; a rule is stopped by `enabled` (at replicas.p.r.throttle.rowsPerSecond)",
+            "t.json:1:52: must be more than 0; a rule is stopped by `enabled` (at replicas.p.r.throttle.rowsPerSecond)",
         ),
         (
             r#"{"replicas":{"p":{"r":{"throttle":{"rows":5}}}}}"#,
-            "t.json:1:42: is unknown here: a throttle has rowsPerSecond and bytesPerSecond (at replicas.p.r.throttle.rows)",
+            "t.json:1:43: is unknown here: a throttle has rowsPerSecond and bytesPerSecond (at replicas.p.r.throttle.rows)",
         ),
         (
             r#"{"replicas":{"p":{"r":{"dialect":"tarantool"}}}}"#,
