@@ -147,6 +147,8 @@ pub struct SyncStats {
     pub doing: Option<Name>,
     /// How old the oldest change was that the target got last, in milliseconds; 0 while there is nothing to do.
     pub lag_ms: Option<u64>,
+    /// Changes that lost against those of the other side, where rows go both ways, since whoever keeps the rule going was started.
+    pub conflicts: Option<u64>,
     /// Changes that the source has and the target lacks, where they can be counted.
     pub backlog: Option<u64>,
     /// Bytes of the source's log behind what the target has, where those are counted.

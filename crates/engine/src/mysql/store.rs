@@ -212,12 +212,14 @@ impl Store for MySqlStore {
                 client.query_drop(cursors(name, "LONGTEXT")).await?;
                 let claim = "INSERT INTO _rm_cursor (reader, epoch, rows_written, batches) VALUES (?, 1, 0, 0) ON DUPLICATE KEY UPDATE epoch = epoch + 1";
                 client.exec_drop(claim, (reader,)).await?;
-                let read = "SELECT source, position, tables, owed, epoch FROM _rm_cursor WHERE reader = ?";
+                let read =
+                    "SELECT source, position, tables, owed, epoch, batches FROM _rm_cursor WHERE reader = ?";
                 client.exec_first(read, (reader,)).await
             };
             let row: Option<mysql_async::Row> = claimed.await.map_err(|error| fault(&error))?;
-            let epoch = row.as_ref().and_then(|row| row.get("epoch"));
-            let Some((row, epoch)) = row.zip(epoch) else {
+            let number = |name: &str| row.as_ref().and_then(|row| row.get(name));
+            let (epoch, batches) = (number("epoch"), number("batches"));
+            let Some(((row, epoch), batches)) = row.zip(epoch).zip(batches) else {
                 return Err(Fault::new(
                     FaultKind::Strange,
                     "its table of cursors tells nothing",
@@ -226,7 +228,7 @@ impl Store for MySqlStore {
             let said: Said = ["source", "position", "tables", "owed"]
                 .map(|name| row.get(name).flatten())
                 .into();
-            Ok(Claim::of(epoch, said))
+            Ok(Claim::of(epoch, batches, said))
         })
     }
 
@@ -259,7 +261,7 @@ async fn cursor(client: &mut Conn, reader: &str) -> Result<Option<Cursor>, Error
     }
     let read = "SELECT source, position, tables, owed FROM _rm_cursor WHERE reader = ?";
     let said: Option<Said> = client.exec_first(read, (reader,)).await?;
-    Ok(said.and_then(|said| Claim::of(0, said).cursor))
+    Ok(said.and_then(|said| Claim::of(0, 0, said).cursor))
 }
 
 async fn forget(client: &mut Conn, reader: &str) -> Result<Vec<String>, Error> {

@@ -28,7 +28,7 @@ const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, t.typname::text,
     ORDER BY c.relname, a.attnum";
 
 const CLAIM: &str = "INSERT INTO _rm_cursor AS c (reader, epoch, rows_written, batches) VALUES ($1, 1, 0, 0)
-    ON CONFLICT (reader) DO UPDATE SET epoch = c.epoch + 1 RETURNING epoch, source, position, tables, owed";
+    ON CONFLICT (reader) DO UPDATE SET epoch = c.epoch + 1 RETURNING epoch, batches, source, position, tables, owed";
 const MOVE: &str = "UPDATE _rm_cursor SET batches = batches + 1, rows_written = rows_written + $1, source = coalesce($2, source),
     position = coalesce($3, position), tables = coalesce($4, tables), owed = coalesce($7, owed) WHERE reader = $5 AND epoch = $6 RETURNING 1";
 
@@ -212,10 +212,8 @@ impl Store for PostgresStore {
                     "its table of cursors tells nothing",
                 ));
             };
-            Ok(Claim::of(
-                row.get(0),
-                (row.get(1), row.get(2), row.get(3), row.get(4)),
-            ))
+            let said = (row.get(2), row.get(3), row.get(4), row.get(5));
+            Ok(Claim::of(row.get(0), row.get(1), said))
         })
     }
 
@@ -241,7 +239,7 @@ async fn cursor(client: &Client, reader: &str) -> Result<Option<Cursor>, Error> 
     let read = "SELECT source, position, tables, owed FROM _rm_cursor WHERE reader = $1";
     let found = client.query_typed(read, &[(&reader, Type::TEXT)]).await?;
     let said = |row: &tokio_postgres::Row| (row.get(0), row.get(1), row.get(2), row.get(3));
-    Ok(found.first().and_then(|row| Claim::of(0, said(row)).cursor))
+    Ok(found.first().and_then(|row| Claim::of(0, 0, said(row)).cursor))
 }
 
 async fn forget(client: &Client, reader: &str) -> Result<Vec<String>, Error> {

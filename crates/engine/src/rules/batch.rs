@@ -61,6 +61,8 @@ pub struct Claim {
     pub epoch: i64,
     /// Where the former reader came to.
     pub cursor: Option<Cursor>,
+    /// How often it was written since it was made: whoever has it counts on from here.
+    pub batches: i64,
 }
 
 /// Source, position, tables and owed rows, as a table of cursors holds them.
@@ -68,7 +70,7 @@ pub(crate) type Said = (Option<String>, Option<String>, Option<String>, Option<S
 
 impl Claim {
     /// Of what a table of cursors says: source, position and tables are there once the copy is done.
-    pub(crate) fn of(epoch: i64, (source, position, tables, owed): Said) -> Self {
+    pub(crate) fn of(epoch: i64, batches: i64, (source, position, tables, owed): Said) -> Self {
         let whole = source.zip(position);
         let cursor = whole.map(|(source, position)| Cursor {
             source,
@@ -76,7 +78,11 @@ impl Claim {
             tables: tables.unwrap_or_default(),
             owed,
         });
-        Self { epoch, cursor }
+        Self {
+            epoch,
+            cursor,
+            batches,
+        }
     }
 }
 

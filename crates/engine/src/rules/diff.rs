@@ -24,7 +24,7 @@ pub(super) fn diff(source: &Table, wanted: Vec<Row>, found: &[Row]) -> (Vec<Chan
     (changes, same)
 }
 
-fn is_same(table: &Table, one: &Row, other: &Row) -> bool {
+pub(super) fn is_same(table: &Table, one: &Row, other: &Row) -> bool {
     let mut columns = table.columns.iter().zip(one.iter().zip(other));
     one.len() == other.len() && columns.all(|(column, (one, other))| column.kind.same(one, other))
 }

@@ -1,9 +1,11 @@
 //! What running a rule would do, without doing it.
 
+use super::conflict::{NO_STAMP, stamp};
 use super::plan::{Direction, Plan};
 use super::stopped::late;
 use super::table::{Column, Table};
 use crate::fault::Fault;
+use replica_core::{ConflictResolution, RuleMode};
 use std::time::Duration;
 
 /// How long each end may take to connect and to list its tables.
@@ -69,7 +71,9 @@ async fn logged(
     outlooks: &mut [(String, Outlook)],
 ) -> Result<Vec<String>, Fault> {
     if !plan.follows(direction) {
-        return Ok(Vec::new());
+        let why = format!("the changes of {} cannot be followed yet", direction.from.words());
+        let is_needed = plan.rule.mode == RuleMode::Bidirectional;
+        return Ok(is_needed.then_some(why).into_iter().collect());
     }
     let is_well = |table: &&Table| matches!(outlooks.iter().find(|(name, _)| *name == table.name), Some((_, outlook)) if !matches!(outlook, Outlook::Refused(_)));
     let tables: Vec<Table> = source.iter().filter(is_well).cloned().collect();
@@ -104,6 +108,13 @@ fn outlooks(
         let there = target
             .iter()
             .find(|found| found.name.eq_ignore_ascii_case(&table.name));
+        let no_stamp = plan.rule.mode == RuleMode::Bidirectional
+            && plan.rule.conflict_resolution == ConflictResolution::Timestamp
+            && stamp(table).is_none();
+        if no_stamp {
+            all.push((table.name.clone(), Outlook::Refused(NO_STAMP.to_owned())));
+            continue;
+        }
         let outlook = match there {
             Some(there) => widened(table, there, direction),
             None => table

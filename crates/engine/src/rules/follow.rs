@@ -16,12 +16,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout};
 
 /// Changes of a batch, at most.
-const MOST: usize = 5000;
+pub(super) const MOST: usize = 5000;
 /// How often the source is told what it need not keep any more.
-const TELL: Duration = Duration::from_secs(1);
+pub(super) const TELL: Duration = Duration::from_secs(1);
 
 /// How long the source may take for that: whether it is there at all shows by it, and a lag of nothing would be told meanwhile.
-const HEARD: Duration = Duration::from_secs(10);
+pub(super) const HEARD: Duration = Duration::from_secs(10);
 
 /// A stream that follows its log.
 pub(super) struct Following<'s> {
@@ -110,20 +110,22 @@ impl<'s> Following<'s> {
     }
 }
 
-async fn next(log: &mut dyn ChangeLog, most: usize) -> Result<Slice, LogError> {
+pub(super) async fn next(log: &mut dyn ChangeLog, most: usize) -> Result<Slice, LogError> {
     let next = timeout(DEADLINE, log.next(most)).await;
     next.unwrap_or_else(|_| Err(late(DEADLINE).into()))
 }
 
 /// The end that writes.
 pub(super) struct Writer<'s> {
-    told: &'s Told,
+    pub(super) told: &'s Told,
     target: Box<dyn Store>,
     /// As the target knows them, in the order of the log's.
     tables: Vec<Table>,
     mark: Mark,
-    cursor: Cursor,
-    owed: Owed,
+    pub(super) cursor: Cursor,
+    pub(super) owed: Owed,
+    /// How many batches were written.
+    pub(super) batches: i64,
 }
 
 impl<'s> Writer<'s> {
@@ -143,6 +145,7 @@ impl<'s> Writer<'s> {
             mark,
             cursor,
             owed,
+            batches: 0,
         }
     }
 
@@ -172,7 +175,7 @@ impl<'s> Writer<'s> {
     }
 
     /// Notes that these tables must be copied again.
-    async fn forget(&mut self, until: Option<String>, again: &[usize]) -> Result<(), Broken> {
+    pub(super) async fn forget(&mut self, until: Option<String>, again: &[usize]) -> Result<(), Broken> {
         if until.is_none() && again.is_empty() {
             return Ok(());
         }
@@ -189,7 +192,10 @@ impl<'s> Writer<'s> {
     async fn write(&mut self, batch: &Batch) -> Result<Result<(), String>, Broken> {
         let written = timeout(DEADLINE, self.target.write(batch)).await;
         match written.unwrap_or_else(|_| Err(late(DEADLINE).into())) {
-            Ok(()) => Ok(Ok(())),
+            Ok(()) => {
+                self.batches += 1;
+                Ok(Ok(()))
+            }
             Err(StoreError::Data(why)) => Ok(Err(why)),
             Err(error) => Err(at_target(&error)),
         }
@@ -207,7 +213,7 @@ impl<'s> Writer<'s> {
     }
 
     /// Tells what the target lacks while the slice is not written.
-    fn miss(&self, slice: &Slice) {
+    pub(super) fn miss(&self, slice: &Slice) {
         let missing = match slice.since_ms {
             Some(since) => Missing::Since(since),
             None if slice.left.is_nothing() && slice.touched.is_empty() => Missing::Nothing,
@@ -218,12 +224,13 @@ impl<'s> Writer<'s> {
     }
 
     /// Writes a slice and moves the cursor behind it; what that was.
-    async fn apply(&mut self, slice: Slice) -> Result<Written, Broken> {
+    pub(super) async fn apply(&mut self, slice: Slice) -> Result<Written, Broken> {
         let Slice {
             until,
             touched,
             since_ms,
             left,
+            echoed: _,
         } = slice;
         let mut sum = Written::default();
         if until != self.cursor.position {

@@ -4,7 +4,7 @@ use super::cell::Cell;
 use super::log::Touched;
 use super::store::{Change, Key, Row};
 use super::table::Table;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Changes, and their size in memory, beyond which a transaction is handed over in pieces.
 const PIECE: (usize, usize) = (10_000, 16 << 20);
@@ -47,6 +47,8 @@ struct Rows {
     places: HashMap<Vec<u8>, usize>,
     /// The columns that are not known, of the rows in those places.
     holes: BTreeMap<usize, Vec<usize>>,
+    /// Rows that an echo wrote last.
+    echoes: HashMap<Vec<u8>, Change>,
 }
 
 impl Gathered {
@@ -83,6 +85,28 @@ impl Gathered {
             rows.holes.insert(place, holes);
         }
         rows.set(place, Change::Put { row, new });
+    }
+
+    /// The reader of the other way wrote the row: whatever was changed before is not there any more.
+    pub(crate) fn echo(&mut self, at: usize, table: &Table, change: Change) {
+        self.count += 1;
+        self.size += change
+            .row()
+            .map_or(0, |row| row.iter().map(Cell::size).sum::<usize>());
+        let key = change.key(table);
+        let (rows, exact) = (self.tables.entry(at).or_default(), key.exactly());
+        if let Some(place) = rows.places.get(&exact).copied() {
+            let is_known = rows.holes.remove(&place).is_none();
+            // Nothing of it may be taken for what is true of the row: it is left out in the end.
+            let before = rows.touched.changes.get_mut(place);
+            let before = before.map(|before| std::mem::replace(before, Change::Delete(key)));
+            match before.filter(|_| !rows.echoes.contains_key(&exact)) {
+                Some(before) if is_known => rows.touched.overwritten.push(before),
+                Some(_) => rows.touched.superseded += 1,
+                None => {}
+            }
+        }
+        rows.echoes.insert(exact, change);
     }
 
     /// A row is gone now.
@@ -146,20 +170,39 @@ impl Gathered {
     /// All of it; nothing is left behind.
     pub(crate) fn take(&mut self) -> BTreeMap<usize, Touched> {
         let tables = std::mem::take(self).tables.into_iter();
-        tables.map(|(at, rows)| (at, rows.touched)).collect()
+        tables.map(|(at, rows)| (at, rows.into_touched())).collect()
     }
 
     /// Where the change of that key is, or comes to be.
     fn place(&mut self, at: usize, key: &Key) -> (&mut Rows, usize) {
         self.count += 1;
         let rows = self.tables.entry(at).or_default();
-        let next = rows.touched.changes.len();
-        let place = *rows.places.entry(key.exactly()).or_insert(next);
+        let (next, exact) = (rows.touched.changes.len(), key.exactly());
+        rows.echoes.remove(&exact);
+        let place = *rows.places.entry(exact).or_insert(next);
         (rows, place)
     }
 }
 
 impl Rows {
+    fn into_touched(self) -> Touched {
+        let Self {
+            mut touched,
+            places,
+            echoes,
+            ..
+        } = self;
+        if !echoes.is_empty() {
+            let out: HashSet<usize> = echoes.keys().filter_map(|key| places.get(key).copied()).collect();
+            let mut place = 0..;
+            touched
+                .changes
+                .retain(|_| place.next().is_some_and(|place| !out.contains(&place)));
+        }
+        touched.echoes = echoes.into_values().collect();
+        touched
+    }
+
     fn set(&mut self, place: usize, change: Change) {
         match self.touched.changes.get_mut(place) {
             Some(kept) => *kept = change,
@@ -235,6 +278,34 @@ mod tests {
         let touched = gathered.take().remove(&1).unwrap();
         assert!(touched.emptied);
         assert_eq!(touched.changes.len(), 1);
+    }
+
+    #[test]
+    fn what_an_echo_overwrote_is_no_change_and_what_came_behind_it_is_one() {
+        let (table, mut gathered) = (table(), Gathered::default());
+        let key = |name: &str| Key::of(&table, &row(name, "x", 0));
+        for name in ["a", "b", "c"] {
+            gathered.put(0, &table, row(name, "x", 1), true, Vec::new());
+        }
+        for name in ["a", "a", "b", "d"] {
+            gathered.echo(0, &table, Change::Delete(key(name)));
+        }
+        // Its value is not what was told before the echo.
+        gathered.put(0, &table, row("b", "x", 0), false, vec![2]);
+        assert_eq!(gathered.unknown(std::slice::from_ref(&table))[0].1, [key("b")]);
+        gathered.fill(0, vec![key("b")], vec![Some(row("b", "x", 5))]);
+        let touched = gathered.take().remove(&0).unwrap();
+        let rows: Vec<&Row> = touched.changes.iter().filter_map(Change::row).collect();
+        assert_eq!(rows, [&row("b", "x", 5), &row("c", "x", 1)]);
+        let mut echoes: Vec<String> = touched
+            .echoes
+            .iter()
+            .map(|echo| echo.key(&table).words())
+            .collect();
+        echoes.sort();
+        assert_eq!(echoes, ["a, x", "d, x"]);
+        let overwritten: Vec<&Row> = touched.overwritten.iter().filter_map(Change::row).collect();
+        assert_eq!(overwritten, [&row("a", "x", 1), &row("b", "x", 1)]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::report::{Missing, Phase, Report, Told};
 use super::snapshot::{Progress, SnapshotRun};
 use super::stopped::{Stopped, within};
 use super::stream::Stream;
+use super::twoway::{TwoWay, Way};
 use super::valve::Allowance;
 use replica_core::{RuleMode, Throttle};
 use std::sync::Arc;
@@ -49,6 +50,9 @@ pub struct Kept {
 
 /// Starts every way of the rule. They end when `stop` turns true, or its sender is gone.
 pub fn keep(plan: &Arc<Plan>, pace: &Pace, stop: &watch::Receiver<bool>) -> Vec<Kept> {
+    if plan.rule.mode == RuleMode::Bidirectional {
+        return both_ways(plan, pace, stop);
+    }
     let starts = plan.directions.iter().enumerate().map(|(at, direction)| {
         let (plan, told) = (Arc::clone(plan), Told::new(stop.clone()));
         let report = told.seen();
@@ -77,6 +81,35 @@ pub fn keep(plan: &Arc<Plan>, pace: &Pace, stop: &watch::Receiver<bool>) -> Vec<
         }
     });
     starts.collect()
+}
+
+/// Starts a rule that goes both ways: one task, of which each way tells.
+fn both_ways(plan: &Arc<Plan>, pace: &Pace, stop: &watch::Receiver<bool>) -> Vec<Kept> {
+    let way = |direction: &Direction| Way {
+        told: Told::new(stop.clone()),
+        brake: Brake::new(direction.throttle.and(pace.throttle), pace.valve.clone()),
+    };
+    let ways: Vec<Way> = plan.directions.iter().map(way).collect();
+    let reports: Vec<watch::Receiver<Report>> = ways.iter().map(|way| way.told.seen()).collect();
+    let running = Arc::clone(plan);
+    let mut task = Some(tokio::spawn(async move {
+        if let (Some(rule), Ok(mut ways)) = (TwoWay::new(&running), <[Way; 2]>::try_from(ways)) {
+            rule.run(&mut ways).await;
+        }
+    }));
+    let kept = plan.directions.iter().zip(reports).map(|(direction, report)| {
+        let mut seen = report.clone();
+        Kept {
+            from: direction.from.words(),
+            to: direction.to.words(),
+            report,
+            // The one of the second ends with the first.
+            task: task
+                .take()
+                .unwrap_or_else(|| tokio::spawn(async move { while seen.changed().await.is_ok() {} })),
+        }
+    });
+    kept.collect()
 }
 
 /// Mirrors, rests, and mirrors again.

@@ -7,6 +7,10 @@ use crate::target::Target;
 use replica_core::source::Pending;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
+
+/// How long a log is waited for where another one is read at the same time.
+const BRIEFLY: Duration = Duration::from_millis(10);
 
 /// What was changed behind a position.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +23,8 @@ pub struct Slice {
     pub since_ms: Option<i64>,
     /// What the log holds behind it.
     pub left: Left,
+    /// The number of the last batch in it that the reader of the other way wrote, where that is asked for.
+    pub echoed: Option<i64>,
 }
 
 /// What was done to one table.
@@ -28,6 +34,31 @@ pub struct Touched {
     pub emptied: bool,
     /// The last state of each row. Each row stands in it once.
     pub changes: Vec<Change>,
+    /// The rows that the reader of the other way wrote last, as it wrote them: they are no changes of the source's own.
+    pub echoes: Vec<Change>,
+    /// The changes that such a one overwrote.
+    pub overwritten: Vec<Change>,
+    /// How many more it overwrote, of which the log does not tell what they were.
+    pub superseded: u64,
+}
+
+/// Who reads a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// What names its cursor in the target, and its place in the source.
+    pub name: String,
+    /// The reader of the other way, if rows go both ways: what that one writes into the source is an echo here.
+    pub echo: Option<String>,
+}
+
+impl Reader {
+    /// How long is waited where there is nothing: whoever reads two logs at once cannot wait long for either.
+    pub(crate) fn patience(&self, alone: Duration) -> Duration {
+        match self.echo {
+            None => alone,
+            Some(_) => alone.min(BRIEFLY),
+        }
+    }
 }
 
 /// How much a log holds that was not read yet, in what it counts.
@@ -85,9 +116,9 @@ impl std::error::Error for LogError {}
 /// What a database is asked for, by a connection that is made for it.
 pub type Asked<T> = Pending<'static, Result<T, Fault>>;
 
-/// Opens the log for a reader of that name and these tables, and makes the source keep one. A fault that says that nobody was asked means that there is
+/// Opens the log for a reader and these tables, and makes the source keep one. A fault that says that nobody was asked means that there is
 /// none that can be followed.
-pub type OpenLog = fn(Target, String, Vec<Table>) -> Asked<Box<dyn ChangeLog>>;
+pub type OpenLog = fn(Target, Reader, Vec<Table>) -> Asked<Box<dyn ChangeLog>>;
 
 /// A log, as a database module offers it.
 pub struct Logs {

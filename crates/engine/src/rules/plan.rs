@@ -3,7 +3,7 @@
 use crate::driver::driver_of;
 use crate::fault::{Fault, FaultKind};
 use crate::rules::cell::Kind;
-use crate::rules::log::{ChangeLog, Findings};
+use crate::rules::log::{ChangeLog, Findings, Reader};
 use crate::rules::store::{Ends, Store};
 use crate::rules::table::Table;
 use crate::target::Target;
@@ -91,14 +91,23 @@ impl Plan {
                 &*rule.source
             )));
         }
-        let directions = targets.into_iter().map(|to| Direction {
+        let way = |from: &End, to: &End| Direction {
             from: from.clone(),
             throttle: rule.throttle.and(to.throttle),
-            to,
-        });
+            to: to.clone(),
+        };
+        let mut directions: Vec<Direction> = targets.iter().map(|to| way(&from, to)).collect();
+        if rule.mode == RuleMode::Bidirectional {
+            if rule.source == rule.target {
+                return Err(wrong(
+                    "it goes both ways, which needs two projects: slaves of one are only fed".to_owned(),
+                ));
+            }
+            directions.extend(targets.iter().map(|to| way(to, &from)));
+        }
         Ok(Self {
             rule: rule.clone(),
-            directions: directions.collect(),
+            directions,
         })
     }
 }
@@ -118,7 +127,7 @@ impl Plan {
 
     /// Whether that way of the rule follows a log; otherwise it is mirrored again and again.
     pub fn follows(&self, direction: &Direction) -> bool {
-        self.rule.mode == RuleMode::Cdc && direction.from.has_log()
+        self.rule.mode != RuleMode::Snapshot && direction.from.has_log()
     }
 }
 
@@ -190,8 +199,8 @@ impl End {
         self.ends().is_some_and(|ends| ends.log.is_some())
     }
 
-    /// Opens the log of its changes for a reader of that name.
-    pub async fn log(&self, reader: &str, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
+    /// Opens the log of its changes for a reader.
+    pub async fn log(&self, reader: Reader, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
         let Some(logs) = self.ends().and_then(|ends| ends.log) else {
             let dialect = self.target.dialect().name();
             return Err(Fault::new(
@@ -199,7 +208,7 @@ impl End {
                 format!("the changes of {dialect} cannot be followed yet"),
             ));
         };
-        (logs.open)(self.target.clone(), reader.to_owned(), tables).await
+        (logs.open)(self.target.clone(), reader, tables).await
     }
 
     /// Looks whether the log of its changes could be opened for these tables.

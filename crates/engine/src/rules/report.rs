@@ -66,6 +66,8 @@ pub struct Report {
     pub refused: BTreeMap<String, String>,
     /// How old the oldest change of the last batch was when it was committed in the target, in milliseconds; 0 when nothing is left to do.
     pub lag_ms: Option<u64>,
+    /// Changes that this way would have brought, and that lost against those of the other side; none where rows go one way only.
+    pub conflicts: Option<u64>,
     /// What the target lacks now.
     pub missing: Missing,
     /// Why it waits although there is something to write: replicas must keep up.
@@ -154,6 +156,23 @@ impl Told {
         self.tell(|report| {
             if let Phase::Copying { progress, .. } = &mut report.phase {
                 progress.clone_from(now);
+            }
+        });
+    }
+
+    pub(super) fn waiting(&self, why: String) {
+        self.tell(|report| {
+            report.phase = Phase::Waiting { why };
+            (report.lag_ms, report.missing) = (None, Missing::Unknown);
+            report.throttled = None;
+        });
+    }
+
+    /// Looking again at what is left alone is no interruption of a stream.
+    pub(super) fn starting(&self) {
+        self.tell(|report| {
+            if report.phase != Phase::Streaming {
+                report.phase = Phase::Starting;
             }
         });
     }

@@ -4,14 +4,16 @@
 
 use super::batch::{Batch, Mark};
 use super::brake::{Brake, Written};
+use super::conflict::source_wins;
 use super::diff::diff;
 use super::examine::{Chosen, NO_SUCH_TABLE, chosen};
 use super::report::Told;
 use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::{Change, Key, Rejected, Row, Store, StoreError};
 use super::table::Table;
+use replica_core::ConflictResolution;
 use replica_core::rule::CollectionStats;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use tokio::time::Instant;
 
 /// Rows of a stretch, at most and at least.
@@ -41,6 +43,8 @@ pub struct SnapshotRun<'r> {
     progress: Progress,
     fence: Option<Mark>,
     brake: Option<(&'r mut Brake, &'r Told)>,
+    /// Whether it merges, and which of two rows stays then.
+    merge: Option<Merge>,
     /// What the source had when it was asked.
     listed: Vec<Table>,
     /// What was done so far, table by table.
@@ -49,6 +53,8 @@ pub struct SnapshotRun<'r> {
     pub rejected: Vec<Rejected>,
     /// Their keys.
     pub(super) rejected_keys: Vec<Key>,
+    /// How many batches were written.
+    pub(super) batches: i64,
     /// Tables that were left alone, and why.
     pub refused: BTreeMap<String, String>,
 }
@@ -70,10 +76,12 @@ impl<'r> SnapshotRun<'r> {
             progress,
             fence: None,
             brake: None,
+            merge: None,
             listed: Vec::new(),
             details: Vec::new(),
             rejected: Vec::new(),
             rejected_keys: Vec::new(),
+            batches: 0,
             refused: BTreeMap::new(),
         }
     }
@@ -90,6 +98,12 @@ impl<'r> SnapshotRun<'r> {
         Self { brake, ..self }
     }
 
+    /// Deletes nothing, and updates a row only where that of the source is to stay.
+    pub(super) fn merging(self, merge: Merge) -> Self {
+        let merge = Some(merge);
+        Self { merge, ..self }
+    }
+
     /// The target, for whoever goes on with it.
     pub(super) fn into_target(self) -> Box<dyn Store> {
         self.target
@@ -98,7 +112,8 @@ impl<'r> SnapshotRun<'r> {
     /// Mirrors the tables of these names; `*` is every one that the source has now.
     pub async fn run(&mut self, collections: &[impl AsRef<str>]) -> Result<(), Stopped> {
         let pairs = self.pairs(collections).await?;
-        self.mirror_all(&pairs, None).await
+        self.stand_still(None).await?;
+        self.mirror_all(&pairs).await
     }
 
     /// What is read and what is written of each table; those that the target lacks are created, those that cannot go are `refused`.
@@ -126,13 +141,13 @@ impl<'r> SnapshotRun<'r> {
         Ok(within("source", self.source.tables()).await? != self.listed)
     }
 
-    /// Mirrors each, as it is at that position of the source's log or later.
-    pub(super) async fn mirror_all(
-        &mut self,
-        pairs: &[(Table, Table)],
-        after: Option<&str>,
-    ) -> Result<(), Stopped> {
-        within("source", self.source.stand_still(after)).await?;
+    /// What is read from here on is of one moment, at that position of the source's log or later.
+    pub(super) async fn stand_still(&mut self, after: Option<&str>) -> Result<(), Stopped> {
+        within("source", self.source.stand_still(after)).await
+    }
+
+    /// Mirrors each.
+    pub(super) async fn mirror_all(&mut self, pairs: &[(Table, Table)]) -> Result<(), Stopped> {
         self.progress.tables.1 = pairs.len();
         for (read, written) in pairs {
             self.progress.table.clone_from(&read.name);
@@ -222,7 +237,10 @@ impl<'r> SnapshotRun<'r> {
         }
         walk.learn(&wanted);
         self.progress.rows += wanted.len() as u64;
-        let (changes, same) = diff(read, wanted, &found);
+        let (mut changes, same) = diff(read, wanted, &found);
+        if let Some(merge) = &self.merge {
+            merge.keep(read, &mut changes, &found);
+        }
         done.skipped += same;
         let begun = Instant::now();
         self.write(written, &changes, done).await?;
@@ -251,7 +269,10 @@ impl<'r> SnapshotRun<'r> {
             };
             let written = tokio::time::timeout(DEADLINE, self.target.write(&batch)).await;
             match written.unwrap_or_else(|_| Err(StoreError::Fault(late(DEADLINE)))) {
-                Ok(()) => count(changes, done),
+                Ok(()) => {
+                    self.batches += 1;
+                    count(changes, done);
+                }
                 Err(StoreError::Fault(fault)) => return Err(Stopped::Fault { end: "target", fault }),
                 Err(StoreError::Fenced) => return Err(Stopped::Fenced),
                 Err(StoreError::Data(_)) if changes.len() > 1 => {
@@ -299,6 +320,35 @@ pub(super) fn nothing(table: &str) -> CollectionStats {
         deleted: 0,
         skipped: 0,
         errors: 0,
+    }
+}
+
+/// How two ends become one.
+#[derive(Clone, Copy)]
+pub(super) struct Merge {
+    pub(super) policy: ConflictResolution,
+    /// Whether this run writes into the rule's target, rather than back into its source.
+    pub(super) is_forth: bool,
+}
+
+impl Merge {
+    /// Leaves the changes that a merge makes.
+    fn keep(self, table: &Table, changes: &mut Vec<Change>, found: &[Row]) {
+        let there: HashMap<Vec<u8>, &Row> = found
+            .iter()
+            .map(|row| (Key::of(table, row).exactly(), row))
+            .collect();
+        changes.retain(|change| match change {
+            Change::Update(row) => {
+                let other = there.get(&Key::of(table, row).exactly()).copied();
+                match self.is_forth {
+                    true => source_wins(self.policy, table, Some(row), other),
+                    false => !source_wins(self.policy, table, other, Some(row)),
+                }
+            }
+            Change::Delete(_) => false,
+            Change::Insert(_) | Change::Put { .. } => true,
+        });
     }
 }
 

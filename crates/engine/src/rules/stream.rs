@@ -3,15 +3,16 @@
 //! Where it is stands in the target, in the transaction of the rows that it stands for; so it is killed at any time and goes on where it
 //! was. Nothing stops silently: a [`Report`](super::Report) tells what it does, or why it waits.
 
-use super::batch::{Batch, Cursor, Mark};
+use super::batch::{Batch, Claim, Cursor, Mark};
 use super::brake::Brake;
 use super::broken::{Broken, at_source, at_target};
 use super::copied::Copied;
 use super::follow::{Following, Writer};
-use super::log::{ChangeLog, LogError};
+use super::log::{ChangeLog, LogError, Reader};
 use super::owed::Owed;
+use super::patience::Patience;
 use super::plan::{Direction, Plan};
-use super::report::{Missing, Phase, Told};
+use super::report::{Phase, Told};
 use super::snapshot::{Progress, SnapshotRun};
 use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::Store;
@@ -19,11 +20,6 @@ use super::table::Table;
 use crate::fault::FaultKind;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
-
-/// Between two tries when something is broken, at first and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// Until tables that are left alone are looked at again: the target may have been mended. At first and at most.
-const REVIEW: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 /// One way of a rule that is kept going.
 pub(super) struct Stream<'p> {
@@ -49,20 +45,14 @@ impl<'p> Stream<'p> {
     /// is given back.
     pub(super) async fn run(self, brake: &mut Brake) -> Option<Told> {
         let refused = || self.told.last(|report| report.refused.clone());
-        let (mut pause, mut review, mut held) = (PAUSE.0, REVIEW.0, None);
+        let (mut patience, mut held) = (Patience::new(), None);
         loop {
             let (begun, before) = (Instant::now(), refused());
-            let broken = match self.session(review, &mut held, brake).await {
+            let broken = match self.session(patience.review, &mut held, brake).await {
                 Ok(never) => match never {},
                 Err(broken) => broken,
             };
-            if begun.elapsed() > PAUSE.1 {
-                pause = PAUSE.0;
-            }
-            review = match refused() == before {
-                true => (review * 2).min(REVIEW.1),
-                false => REVIEW.0,
-            };
+            patience.learn(begun.elapsed(), refused() == before);
             match broken {
                 Broken::Asked => {
                     self.told.ended("it was asked to");
@@ -75,16 +65,11 @@ impl<'p> Stream<'p> {
                 Broken::Unfollowed => return Some(self.told),
                 Broken::Again => {}
                 Broken::Fault(why) => {
-                    self.told.tell(|report| {
-                        report.phase = Phase::Waiting { why };
-                        (report.lag_ms, report.missing) = (None, Missing::Unknown);
-                        report.throttled = None;
-                    });
-                    if self.told.stopped_within(pause).await {
+                    self.told.waiting(why);
+                    if self.told.stopped_within(patience.pause()).await {
                         self.told.ended("it was asked to");
                         return None;
                     }
-                    pause = (pause * 2).min(PAUSE.1);
                 }
             }
         }
@@ -97,15 +82,10 @@ impl<'p> Stream<'p> {
         held: &mut Option<i64>,
         brake: &mut Brake,
     ) -> Result<std::convert::Infallible, Broken> {
-        // Looking again at what is left alone is no interruption.
-        self.told.tell(|report| {
-            if report.phase != Phase::Streaming {
-                report.phase = Phase::Starting;
-            }
-        });
+        self.told.starting();
         let source = within("source", self.direction.from.open()).await?;
         let mut target = within("target", self.direction.to.open()).await?;
-        let (mark, before) = self.claim(&mut *target, held).await?;
+        let (mark, Claim { cursor: before, .. }) = claim(&mut *target, &self.reader, held).await?;
         let (told, stop) = (
             |now: &Progress| self.told.progress(now),
             || self.told.is_to_stop(),
@@ -133,7 +113,8 @@ impl<'p> Stream<'p> {
         let missing = uncopied(&pairs, &fresh, &cursor);
         if !missing.is_empty() {
             self.told.copying(&why);
-            let ended = run.mirror_all(&missing, Some(&cursor.position)).await;
+            run.stand_still(Some(&cursor.position)).await?;
+            let ended = run.mirror_all(&missing).await;
             let done = std::mem::take(&mut run.details);
             self.told
                 .tell(|report| done.iter().for_each(|done| report.add(done)));
@@ -152,41 +133,45 @@ impl<'p> Stream<'p> {
     }
 
     async fn log(&self, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Broken> {
-        match within("source", self.direction.from.log(&self.reader, tables)).await {
+        let reader = Reader {
+            name: self.reader.clone(),
+            echo: None,
+        };
+        match within("source", self.direction.from.log(reader, tables)).await {
             Err(Stopped::Fault { fault, .. }) if fault.kind == FaultKind::NotAsked => Err(Broken::Unfollowed),
             opened => Ok(opened?),
         }
     }
+}
 
-    /// Makes the cursor one's own, unless somebody else has taken it since the session before.
-    async fn claim(
-        &self,
-        target: &mut dyn Store,
-        held: &mut Option<i64>,
-    ) -> Result<(Mark, Option<Cursor>), Broken> {
-        let mark = |epoch| Mark {
-            reader: self.reader.clone(),
-            epoch,
-            to: None,
+/// Makes the cursor one's own, unless somebody else has taken it since it was claimed at the epoch that is `held`.
+pub(super) async fn claim(
+    target: &mut dyn Store,
+    reader: &str,
+    held: &mut Option<i64>,
+) -> Result<(Mark, Claim), Broken> {
+    let mark = |epoch| Mark {
+        reader: reader.to_owned(),
+        epoch,
+        to: None,
+    };
+    if let Some(epoch) = *held {
+        let still = Batch {
+            mark: Some(mark(epoch)),
+            ..Batch::default()
         };
-        if let Some(epoch) = *held {
-            let still = Batch {
-                mark: Some(mark(epoch)),
-                ..Batch::default()
-            };
-            let written = timeout(DEADLINE, target.write(&still)).await;
-            written
-                .unwrap_or_else(|_| Err(late(DEADLINE).into()))
-                .map_err(|error| at_target(&error))?;
-        }
-        let claim = within("target", target.claim(&self.reader)).await?;
-        *held = Some(claim.epoch);
-        Ok((mark(claim.epoch), claim.cursor))
+        let written = timeout(DEADLINE, target.write(&still)).await;
+        written
+            .unwrap_or_else(|_| Err(late(DEADLINE).into()))
+            .map_err(|error| at_target(&error))?;
     }
+    let claim = within("target", target.claim(reader)).await?;
+    *held = Some(claim.epoch);
+    Ok((mark(claim.epoch), claim))
 }
 
 /// The tables of which the cursor does not say that they were copied as they are, and those whose log begins only now.
-fn uncopied(pairs: &[(Table, Table)], fresh: &[&str], cursor: &Cursor) -> Vec<(Table, Table)> {
+pub(super) fn uncopied(pairs: &[(Table, Table)], fresh: &[&str], cursor: &Cursor) -> Vec<(Table, Table)> {
     let copied = Copied::read(&cursor.tables);
     let is_missing = |read: &Table| !copied.has(read) || fresh.contains(&read.name.as_str());
     let missing = pairs.iter().filter(|(read, _)| is_missing(read));
@@ -194,7 +179,10 @@ fn uncopied(pairs: &[(Table, Table)], fresh: &[&str], cursor: &Cursor) -> Vec<(T
 }
 
 /// Where to go on: at the cursor, if its log still reaches so far back; otherwise at the end of the log as it is now, and why.
-async fn resumed(log: &mut dyn ChangeLog, cursor: Option<Cursor>) -> Result<(Cursor, String), Broken> {
+pub(super) async fn resumed(
+    log: &mut dyn ChangeLog,
+    cursor: Option<Cursor>,
+) -> Result<(Cursor, String), Broken> {
     let why = match cursor {
         None => "it was never copied".to_owned(),
         Some(cursor) if cursor.source != log.source() => "the source is another one than before".to_owned(),

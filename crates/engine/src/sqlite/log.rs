@@ -3,10 +3,14 @@
 //! Only keys are written down, so that a writer pays little. A row that was changed many times is read once, as it is. What is made in the file is told in
 //! docs/RISKS.md, with how to remove it.
 
+pub(super) mod echo;
+
 use super::store::{BUSY, Bound, cell, quoted};
 use super::{blocking, fault, open as open_file, path_of};
 use crate::fault::{Fault, FaultKind};
-use crate::rules::{Change, ChangeLog, Findings, Key, Left, LogError, Logs, Row, Slice, Table, Touched};
+use crate::rules::{
+    Change, ChangeLog, Findings, Key, Left, LogError, Logs, Reader, Row, Slice, Table, Touched,
+};
 use crate::target::Target;
 use replica_core::source::Pending;
 use rusqlite::types::ValueRef;
@@ -59,7 +63,7 @@ fn too_wide(table: &Table) -> String {
 }
 
 /// Opens the log, and makes it where it is missing.
-async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
+async fn open(target: Target, reader: Reader, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
     let path = path_of(&target)?;
     let log = blocking(move || {
         let mut connection = open_file(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -71,7 +75,8 @@ async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<
         Ok(SqliteLog {
             inner: Arc::new(Mutex::new(Inner {
                 connection,
-                reader,
+                reader: reader.name,
+                echo: reader.echo,
                 tables,
                 schema: installed.schema,
                 at: 0,
@@ -120,9 +125,12 @@ fn uninstall(connection: &mut Connection, reader: &str) -> Result<Vec<String>, E
             transaction.execute_batch(&format!("DROP TRIGGER {}", quoted(&trigger)))?;
             gone.push(format!("the trigger {trigger}"));
         }
-        for table in ["_rm_log", "_rm_reader", "_rm_source"] {
-            transaction.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
-            gone.push(format!("the table {table}"));
+        for table in ["_rm_log", "_rm_reader", "_rm_source", "_rm_echo"] {
+            let there = "SELECT count(*) FROM sqlite_schema WHERE name = ?1";
+            if transaction.query_row(there, [table], |row| row.get::<_, i64>(0))? > 0 {
+                transaction.execute_batch(&format!("DROP TABLE {table}"))?;
+                gone.push(format!("the table {table}"));
+            }
         }
     }
     transaction.commit()?;
@@ -138,6 +146,8 @@ struct SqliteLog {
 struct Inner {
     connection: Connection,
     reader: String,
+    /// The reader of the other way.
+    echo: Option<String>,
     tables: Vec<Table>,
     /// The number of the schema that the triggers were made for.
     schema: i64,
@@ -155,7 +165,7 @@ struct Installed {
 }
 
 /// Makes what is missing.
-fn install(connection: &mut Connection, reader: &str, tables: &[Table]) -> Result<Installed, Error> {
+fn install(connection: &mut Connection, reader: &Reader, tables: &[Table]) -> Result<Installed, Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let keys: Vec<String> = (0..WIDEST).map(|at| format!("k{at}")).collect();
     transaction.execute_batch(&format!(
@@ -164,6 +174,11 @@ fn install(connection: &mut Connection, reader: &str, tables: &[Table]) -> Resul
         CREATE TABLE IF NOT EXISTS _rm_log (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, tbl TEXT NOT NULL, op TEXT NOT NULL, {});",
         keys.join(", ")
     ))?;
+    if reader.echo.is_some() {
+        transaction.execute_batch(
+            "CREATE TABLE IF NOT EXISTS _rm_echo (last INTEGER NOT NULL PRIMARY KEY, first INTEGER NOT NULL, reader TEXT NOT NULL)",
+        )?;
+    }
     // Below the first change there is nothing to miss.
     transaction.execute(
         "INSERT INTO _rm_source SELECT lower(hex(randomblob(8))), 0 WHERE NOT EXISTS (SELECT 1 FROM _rm_source)",
@@ -189,7 +204,7 @@ fn install(connection: &mut Connection, reader: &str, tables: &[Table]) -> Resul
     let head = head(&transaction)?;
     transaction.execute(
         "INSERT INTO _rm_reader SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM _rm_reader WHERE reader = ?1)",
-        params![reader, head],
+        params![reader.name, head],
     )?;
     let source = transaction.query_row("SELECT id FROM _rm_source", [], |row| row.get(0))?;
     transaction.commit()?;
@@ -377,13 +392,29 @@ impl Inner {
             touched: BTreeMap::new(),
             since_ms,
             left: Left::Changes(u64::try_from(head(&still)? - until).unwrap_or(0)),
+            echoed: None,
         };
+        if let Some(echo) = &self.echo
+            && slice.left.is_nothing()
+        {
+            // Everything that it has written is in what was read.
+            let batches = "SELECT batches FROM _rm_cursor WHERE reader = ?1";
+            slice.echoed = still
+                .prepare_cached(batches)?
+                .query_row([echo], |row| row.get(0))
+                .optional()?;
+        }
         if until > after {
             for (at, table) in self.tables.iter().enumerate() {
-                let changes = touched(&still, table, after, until)?;
-                let emptied = false;
-                if !changes.is_empty() {
-                    slice.touched.insert(at, Touched { emptied, changes });
+                let touched = match &self.echo {
+                    None => Touched {
+                        changes: touched(&still, table, after, until)?,
+                        ..Touched::default()
+                    },
+                    Some(echo) => echo::touched(&still, table, (after, until), echo)?,
+                };
+                if touched != Touched::default() {
+                    slice.touched.insert(at, touched);
                 }
             }
         }
@@ -408,6 +439,12 @@ impl Inner {
             "DELETE FROM _rm_log WHERE seq <= (SELECT cut FROM _rm_source)",
             [],
         )?;
+        if self.echo.is_some() {
+            transaction.execute(
+                "DELETE FROM _rm_echo WHERE last <= (SELECT cut FROM _rm_source)",
+                [],
+            )?;
+        }
         transaction.commit()
     }
 
@@ -454,14 +491,41 @@ fn read(table: &Table, row: &rusqlite::Row<'_>, from: usize) -> Result<Row, Erro
         .collect()
 }
 
-/// The rows that were touched between two positions, each as it is now.
-fn touched(still: &Transaction<'_>, table: &Table, after: i64, until: i64) -> Result<Vec<Change>, Error> {
+/// What the key of a table is called in the log.
+fn keys_of(table: &Table) -> String {
     let keys: Vec<String> = (0..table.key.len()).map(|at| format!("k{at}")).collect();
-    let keys = keys.join(", ");
+    keys.join(", ")
+}
+
+/// The row `t` of the table whose key `l` has.
+fn matching(table: &Table) -> String {
     let on: Vec<String> = (0..)
         .zip(table.key_columns())
         .map(|(at, column)| same(&format!("t.{}", quoted(&column.name)), &format!("l.k{at}")))
         .collect();
+    on.join(" AND ")
+}
+
+/// What became of a row: its key begins at that place, and behind it what it holds now.
+fn change(table: &Table, row: &rusqlite::Row<'_>, from: usize, new: bool) -> Result<Change, Error> {
+    let behind = from + table.key.len();
+    let first = table.key.first().map_or(behind, |at| behind + at);
+    Ok(match row.get_ref(first)? {
+        ValueRef::Null => {
+            let cells = (from..behind).zip(table.key_columns());
+            let cells = cells.map(|(at, column)| Ok(cell(column.kind, row.get_ref(at)?)));
+            Change::Delete(Key(cells.collect::<Result<_, Error>>()?))
+        }
+        _ => Change::Put {
+            row: read(table, row, behind)?,
+            new,
+        },
+    })
+}
+
+/// The rows that were touched between two positions, each as it is now.
+fn touched(still: &Transaction<'_>, table: &Table, after: i64, until: i64) -> Result<Vec<Change>, Error> {
+    let keys = keys_of(table);
     // With min() the other columns are of the row that has it: <https://www.sqlite.org/lang_select.html#bareagg>.
     let statement = format!(
         "SELECT l.op, l.{}, {} FROM (SELECT {keys}, op, min(seq) FROM _rm_log WHERE seq > ?1 AND seq <= ?2 AND tbl = ?3 GROUP BY {keys}) l
@@ -469,26 +533,14 @@ fn touched(still: &Transaction<'_>, table: &Table, after: i64, until: i64) -> Re
         keys.replace(", ", ", l."),
         columns(table, "t."),
         quoted(&table.name),
-        on.join(" AND "),
+        matching(table),
     );
     let mut select = still.prepare_cached(&statement)?;
     let mut rows = select.query(params![after, until, table.name])?;
     let (mut changes, mut seen) = (Vec::new(), HashSet::new());
-    let width = table.key.len();
     while let Some(row) = rows.next()? {
         let new = row.get_ref(0)?.as_bytes().is_ok_and(|op| op == b"I");
-        let first = table.key.first().map_or(1 + width, |at| 1 + width + at);
-        let change = match row.get_ref(first)? {
-            ValueRef::Null => {
-                let cells = (1..=width).zip(table.key_columns());
-                let cells = cells.map(|(at, column)| Ok(cell(column.kind, row.get_ref(at)?)));
-                Change::Delete(Key(cells.collect::<Result<_, Error>>()?))
-            }
-            _ => Change::Put {
-                row: read(table, row, 1 + width)?,
-                new,
-            },
-        };
+        let change = change(table, row, 1, new)?;
         // An application may have written one key as a number and as a text.
         if seen.insert(change.key(table).words()) {
             changes.push(change);

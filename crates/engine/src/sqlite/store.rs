@@ -3,6 +3,7 @@
 //! SQLite's types bind nobody, so each value is read as what it is. Tables that rules create declare types such as `UUID TEXT`, which SQLite takes for
 //! text and this module for what they say.
 
+use super::log::echo;
 use super::{blocking, fault, open as open_file, path_of};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{
@@ -175,6 +176,10 @@ impl Store for SqliteStore {
                 {
                     return Ok(false);
                 }
+                let before = match &batch.mark {
+                    None => None,
+                    Some(mark) => echo::before(&transaction)?.map(|before| (before, &mark.reader)),
+                };
                 for part in &batch.parts {
                     delete(&transaction, part, batch.apart)?;
                 }
@@ -183,6 +188,9 @@ impl Store for SqliteStore {
                     for row in part.changes.iter().filter_map(Change::row) {
                         upsert.execute(params_from_iter(row.iter().map(Bound)))?;
                     }
+                }
+                if let Some((before, reader)) = before {
+                    echo::note(&transaction, before, reader)?;
                 }
                 transaction.commit()?;
                 Ok(true)
@@ -214,11 +222,11 @@ impl Store for SqliteStore {
                 [&reader],
             )?;
             let claim = transaction.query_row(
-                "SELECT epoch, source, position, tables, owed FROM _rm_cursor WHERE reader = ?1",
+                "SELECT epoch, batches, source, position, tables, owed FROM _rm_cursor WHERE reader = ?1",
                 [&reader],
                 |row| {
-                    let said = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-                    Ok(Claim::of(row.get(0)?, said))
+                    let said = (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
+                    Ok(Claim::of(row.get(0)?, row.get(1)?, said))
                 },
             )?;
             transaction.commit()?;
@@ -256,7 +264,7 @@ fn cursor(connection: &Connection, reader: &str) -> Result<Option<Cursor>, Error
     let said = connection.query_row(read, [reader], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     });
-    Ok(said.optional()?.and_then(|said| Claim::of(0, said).cursor))
+    Ok(said.optional()?.and_then(|said| Claim::of(0, 0, said).cursor))
 }
 
 fn forget(connection: &mut Connection, reader: &str) -> Result<Vec<String>, Error> {

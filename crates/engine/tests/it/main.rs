@@ -25,3 +25,4 @@ mod stream;
 mod stream_mariadb;
 mod stream_postgres;
 mod support;
+mod twoway;

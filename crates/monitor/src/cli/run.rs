@@ -6,7 +6,7 @@ use super::settings::{Environment, tree_path};
 use super::tree;
 use crate::flow::{phase, sentence};
 use crate::words::{plain, time};
-use replica_core::{Rule, RuleMode, Throttle};
+use replica_core::{Rule, Throttle};
 use replica_engine::rules::{Kept, Pace, Plan, Report, keep};
 use serde_json::json;
 use std::io::Write;
@@ -17,8 +17,8 @@ use tokio::sync::{mpsc, watch};
 
 /// Keep the rules of a tree going until Ctrl-C or SIGTERM: those that are enabled, or the ones that are named.
 ///
-/// A `cdc` rule whose source has a log is followed change by change; a `snapshot` rule, and one whose source has none yet, is mirrored
-/// as a whole again and again. It may be killed at any time: the next run goes on where it was. Whoever runs a rule last has it; the
+/// A `cdc` rule whose source has a log is followed change by change, a `bidirectional` one both ways; a `snapshot` rule, and one whose source has
+/// no log yet, is mirrored as a whole again and again. It may be killed at any time: the next run goes on where it was. Whoever runs a rule last has it; the
 /// former one ends. Exit code 0: it was asked to stop. 1: a rule cannot be run, or all of them have ended.
 #[derive(clap::Args)]
 pub(super) struct Run {
@@ -78,11 +78,6 @@ impl Run {
         let missing = self.rules.iter().filter(known).map(String::as_str);
         for name in missing.chain(tree.rules.iter().filter(wanted).map(|rule| &*rule.name)) {
             let plan = Plan::of(&tree, name).map_err(|error| Failure::Usage(error.to_string()))?;
-            if plan.rule.mode == RuleMode::Bidirectional {
-                return Err(Failure::Usage(format!(
-                    "the rule {name:?} is bidirectional, which cannot be run yet"
-                )));
-            }
             plans.push(Arc::new(plan));
         }
         if plans.is_empty() {
@@ -165,7 +160,7 @@ fn as_json(way: &Way, report: &Report, said: &str) -> serde_json::Value {
     });
     json!({
         "ts": crate::clock::now_ms(), "rule": way.rule, "from": way.kept.from, "to": way.kept.to, "state": phase(report),
-        "says": said, "lagMs": report.lag_ms, "backlog": report.backlog, "backlogBytes": report.backlog_bytes, "details": details.collect::<Vec<_>>(),
+        "says": said, "lagMs": report.lag_ms, "conflicts": report.conflicts, "backlog": report.backlog, "backlogBytes": report.backlog_bytes, "details": details.collect::<Vec<_>>(),
         "refused": report.refused, "owed": report.owed.len(),
     })
 }

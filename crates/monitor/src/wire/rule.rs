@@ -103,6 +103,9 @@ pub(crate) struct StatsInfo<'a> {
     /// How old the oldest change was that the target got last; 0 while there is nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     lag_ms: Option<u64>,
+    /// Changes that lost against those of the other side, where rows go both ways; since the monitor was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflicts: Option<u64>,
     /// Changes that the source has and the target lacks, where they can be counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     backlog: Option<u64>,
@@ -140,6 +143,7 @@ impl<'a> From<&'a SyncStats> for StatsInfo<'a> {
             phase: stats.phase.as_deref(),
             doing: stats.doing.as_deref(),
             lag_ms: stats.lag_ms,
+            conflicts: stats.conflicts,
             backlog: stats.backlog,
             backlog_bytes: stats.backlog_bytes,
             details: stats.details.iter().map(CollectionInfo::from).collect(),

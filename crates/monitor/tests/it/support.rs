@@ -121,9 +121,7 @@ impl Monitor {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-        let line = lines
-            .map(Result::unwrap)
-            .find(|line| line.contains(" at http://"));
+        let line = lines.map(Result::unwrap).find(|line| line.contains(" at http"));
         let line = line.unwrap();
         Self {
             child,

@@ -11,7 +11,7 @@ mod value;
 use super::connect::{Flavour, fault, lend, plain};
 use super::store::{COLUMNS_OF, SETUP, by_keys, cell, positional, value as bound};
 use crate::fault::{Fault, FaultKind};
-use crate::rules::{Change, ChangeLog, Findings, Key, Left, LogError, Logs, Row, Slice, Table};
+use crate::rules::{Change, ChangeLog, Findings, Key, Left, LogError, Logs, Reader, Row, Slice, Table};
 use crate::target::Target;
 use futures_core::Stream;
 use mysql_async::binlog::events::{Event, EventData};
@@ -63,13 +63,15 @@ struct BinaryLog {
     refused: Vec<(usize, String)>,
     stream: Option<BinlogStream>,
     reading: Reading,
+    /// How long is waited where there is nothing.
+    wait: Duration,
     /// What the log held when it was asked last, and when that was.
     head: (Domains, i64),
     /// The position that was told last, and when.
     told: (String, Instant),
 }
 
-async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
+async fn open(target: Target, reader: Reader, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
     let mut client = of_mariadb(&target).await?;
     if let Some(why) = hindrances(&mut client).await?.into_iter().next() {
         return Err(Fault::new(FaultKind::Misconfigured, why));
@@ -82,7 +84,7 @@ async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<
     let refused = refused(&tables, &natives);
     let skipped = refused.iter().map(|(at, _)| *at).collect::<HashSet<usize>>();
     let head = head(&mut client).await?;
-    let digest = Sha256::digest(&reader);
+    let digest = Sha256::digest(&reader.name);
     // Far from those that people give.
     let server_id = 0x4000_0000 | (u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]) >> 2);
     Ok(Box::new(BinaryLog {
@@ -92,7 +94,8 @@ async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<
         source,
         refused,
         stream: None,
-        reading: Reading::of(schema.unwrap_or_default(), tables, natives, skipped),
+        wait: reader.patience(WAIT),
+        reading: Reading::of(schema.unwrap_or_default(), tables, natives, skipped).echoing(reader.echo),
         head: (head, now_ms()),
         told: (String::new(), Instant::now()),
     }))
@@ -388,7 +391,7 @@ impl BinaryLog {
 
     /// Reads until there is enough, or nothing more comes.
     async fn gather(&mut self, most: usize) -> Result<(), LogError> {
-        let until = Instant::now() + WAIT;
+        let until = Instant::now() + self.wait;
         while !self.reading.is_enough(most) {
             let rests = !self.reading.is_within() && !self.reading.gathered.is_empty();
             let event = match rests {
@@ -486,6 +489,7 @@ impl BinaryLog {
             touched: BTreeMap::new(),
             since_ms: self.reading.since_ms.or(is_behind.then_some(self.head.1)),
             left: if is_behind { Left::Some } else { Left::Changes(0) },
+            echoed: self.reading.echoed().filter(|_| is_whole),
         };
         let at = self.reading.at.to_string();
         if is_whole

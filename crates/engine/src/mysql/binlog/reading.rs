@@ -7,9 +7,11 @@ use super::statement::{Does, read};
 use super::value::Native;
 use crate::fault::{Fault, FaultKind};
 use crate::mysql::gtid::Gtid;
-use crate::rules::{Cell, Gathered, Key, Row, Table, Taken};
+use crate::rules::{Cell, Change, Gathered, Key, Row, Table, Taken};
+use mysql_async::Value;
 use mysql_async::binlog::events::{Event, EventData, OptionalMetadataField, RowsEventData, TableMapEvent};
 use mysql_async::binlog::row::BinlogRow;
+use mysql_async::binlog::value::BinlogValue;
 use std::collections::{HashMap, HashSet};
 
 /// Events that are MariaDB's own: a transaction begins (<https://mariadb.com/kb/en/gtid_event/>), and rows or statements that are compressed.
@@ -30,6 +32,8 @@ pub(super) struct Reading {
     /// Tables whose changes are not gathered.
     refused: HashSet<usize>,
     maps: HashMap<u64, Option<Mapped>>,
+    /// The reader of the other way, and what is known of it.
+    echo: Option<Echo>,
     pub(super) altered: Option<Altered>,
     pub(super) gathered: Gathered,
     pub(super) at: Position,
@@ -66,7 +70,21 @@ struct Open {
     is_alone: bool,
     /// Tables that it alters.
     alters: Option<Altered>,
+    /// The number of the batch, if the reader of the other way wrote it.
+    echo: Option<i64>,
 }
+
+/// What is known of the reader of the other way: its cursor is written first in each of its transactions.
+struct Echo {
+    reader: String,
+    /// Where the table of cursors has the names of readers and the numbers of their batches, under the number that the table has in the log now.
+    table: Option<(u64, usize, usize)>,
+    /// The number of the last batch that was read.
+    batch: Option<i64>,
+}
+
+/// The table of cursors, as it is called in every source.
+const CURSORS: &str = "_rm_cursor";
 
 impl Reading {
     pub(super) fn of(
@@ -81,6 +99,7 @@ impl Reading {
             natives,
             refused,
             maps: HashMap::new(),
+            echo: None,
             altered: None,
             gathered: Gathered::default(),
             at: Position::default(),
@@ -88,6 +107,21 @@ impl Reading {
             since_ms: None,
             file: (String::new(), 0),
         }
+    }
+
+    /// What that reader wrote is no change of the source's own.
+    pub(super) fn echoing(self, reader: Option<String>) -> Self {
+        let echo = reader.map(|reader| Echo {
+            reader,
+            table: None,
+            batch: None,
+        });
+        Self { echo, ..self }
+    }
+
+    /// The number of the last batch of that reader that was read.
+    pub(super) fn echoed(&self) -> Option<i64> {
+        self.echo.as_ref()?.batch
     }
 
     /// Whether that is as much as is asked for, or may be held.
@@ -142,7 +176,14 @@ impl Reading {
     ) -> Result<(), Fault> {
         let (id, map) = (rows.table_id(), map.ok_or_else(|| unreadable("a table"))?);
         let is_followed = self.maps.get(&id).is_some_and(Option::is_some);
+        let is_of_cursors = self
+            .echo
+            .as_ref()
+            .is_some_and(|echo| matches!(echo.table, Some((of, ..)) if of == id));
         for row in rows.rows(map) {
+            if is_of_cursors && let Ok((_, Some(after))) = &row {
+                self.hear(after);
+            }
             if !self.is_new() {
                 continue;
             }
@@ -177,12 +218,16 @@ impl Reading {
             taken: Taken::behind(known),
             is_alone: flags & STANDALONE != 0,
             alters: None,
+            echo: None,
         });
         Ok(())
     }
 
     fn end(&mut self) {
         if let Some(open) = self.within.take() {
+            if let (Some(echo), Some(batch)) = (&mut self.echo, open.echo) {
+                echo.batch = Some(batch).max(echo.batch);
+            }
             self.at.whole.reach(open.gtid);
             self.at.part = None;
             if self.altered.is_none() {
@@ -205,6 +250,8 @@ impl Reading {
         };
         match does {
             _ if is_old => {}
+            // Ours, made where it is missing.
+            Does::Tables if is_named(CURSORS) => {}
             Does::Tables => {
                 let again = named(&self.tables);
                 if is_ours || !again.is_empty() {
@@ -226,6 +273,15 @@ impl Reading {
             return Ok(());
         }
         let is_ours = map.database_name() == self.schema.as_str();
+        if is_ours
+            && map.table_name() == CURSORS
+            && let Some(echo) = &mut self.echo
+        {
+            let names = names(map);
+            let place = |name: &str| names.iter().position(|found| found == name);
+            let places = place("reader").zip(place("batches"));
+            echo.table = places.map(|(reader, batches)| (id, reader, batches));
+        }
         let at = self
             .tables
             .iter()
@@ -259,6 +315,23 @@ impl Reading {
             .collect();
         self.maps.insert(id, Some(Mapped { at, places, width }));
         Ok(())
+    }
+
+    /// Notes whose transaction that is, where it moves the cursor of the other way.
+    fn hear(&mut self, cursor: &BinlogRow) {
+        let (Some(echo), Some(open)) = (&self.echo, &mut self.within) else {
+            return;
+        };
+        let Some((_, reader, batches)) = echo.table else {
+            return;
+        };
+        if !matches!(cursor.as_ref(reader), Some(BinlogValue::Value(Value::Bytes(name))) if *name == echo.reader.as_bytes())
+        {
+            return;
+        }
+        if let Some(BinlogValue::Value(Value::Int(batch))) = cursor.as_ref(batches) {
+            open.echo = Some(*batch);
+        }
     }
 
     /// Counts a change, and tells whether it was not taken before.
@@ -295,6 +368,15 @@ impl Reading {
             before.as_ref().map(key).transpose()?,
             after.as_ref().map(key).transpose()?,
         );
+        if self.within.as_ref().is_some_and(|open| open.echo.is_some()) {
+            let gone = gone
+                .filter(|gone| there.as_ref() != Some(gone))
+                .map(Change::Delete);
+            let there = after.map(|(row, _)| Change::Put { row, new: false });
+            let changes = gone.into_iter().chain(there);
+            changes.for_each(|change| self.gathered.echo(at, table, change));
+            return Ok(());
+        }
         let is_inserted = gone.is_none();
         if let Some(gone) = gone.filter(|gone| there.as_ref() != Some(gone)) {
             self.gathered.delete(at, &gone);

@@ -16,7 +16,7 @@ mod session;
 use super::connect::{fault, open as connect};
 use super::store::{SETUP, expression, quoted, read};
 use crate::fault::{Fault, FaultKind};
-use crate::rules::{Cell, Change, ChangeLog, Findings, Key, Left, LogError, Logs, Row, Slice, Table};
+use crate::rules::{Cell, Change, ChangeLog, Findings, Key, Left, LogError, Logs, Reader, Row, Slice, Table};
 use crate::target::Target;
 use catalogue::Catalogue;
 use feed::{Feed, Frame};
@@ -59,6 +59,8 @@ struct PostgresLog {
     session: Option<Session>,
     feed: Option<Feed>,
     reading: Reading,
+    /// How long is waited where there is nothing.
+    wait: Duration,
     /// Everything up to there came.
     reached: Lsn,
     /// Where the log ended when it was asked last, and when that was.
@@ -76,17 +78,18 @@ async fn sql(target: &Target) -> Result<Client, Fault> {
     Ok(client)
 }
 
-async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
+async fn open(target: Target, reader: Reader, tables: Vec<Table>) -> Result<Box<dyn ChangeLog>, Fault> {
     let client = sql(&target).await?;
     if let Some(why) = hindrances(&client, &[]).await?.into_iter().next() {
         return Err(Fault::new(FaultKind::Misconfigured, why));
     }
     let mut session = Session::connect(&target).await?;
-    let name = name_of(&reader);
+    let name = name_of(&reader.name);
     let head = head(&client).await?.0;
     let catalogue = Catalogue::read(&client, &tables).await?;
     // Before the slot: what was written without a publication cannot be read with one.
-    let (fresh, is_new) = publish(&client, &name, &tables, &catalogue).await?;
+    let echoes = reader.echo.is_some();
+    let (fresh, is_new) = publish(&client, &name, &tables, (&catalogue, echoes)).await?;
     let slot = slot(&client, &mut session, &name, is_new).await?;
     let system = session.query("IDENTIFY_SYSTEM").await?;
     let system = system.first().and_then(|row| row.first().cloned().flatten());
@@ -101,7 +104,8 @@ async fn open(target: Target, reader: String, tables: Vec<Table>) -> Result<Box<
         fresh,
         session: Some(session),
         feed: None,
-        reading: Reading::of(tables, catalogue, head),
+        wait: reader.patience(WAIT),
+        reading: Reading::of(tables, catalogue, head).echoing(reader.echo),
         reached: Lsn::default(),
         head: (head, now_ms()),
         reviewed: Instant::now(),
@@ -256,7 +260,7 @@ impl PostgresLog {
 
     /// Reads until there is enough, or nothing more comes.
     async fn gather(&mut self, most: usize) -> Result<(), Fault> {
-        let until = Instant::now() + WAIT;
+        let until = Instant::now() + self.wait;
         let (reading, feed) = (&mut self.reading, self.feed.as_mut().ok_or_else(unsought)?);
         while !reading.is_enough(most) {
             let is_whole = !reading.is_within() && !reading.gathered.is_empty();
@@ -343,6 +347,7 @@ impl PostgresLog {
             touched: BTreeMap::new(),
             since_ms: self.reading.since_ms.or((left > 0).then_some(self.head.1)),
             left: Left::Bytes(left),
+            echoed: self.reading.echoed().filter(|_| is_whole),
         };
         if is_whole && (!self.reading.gathered.is_empty() || self.told.1.elapsed() > TELL) {
             self.reading.since_ms = None;

@@ -4,6 +4,7 @@
 
 use super::catalogue::Catalogue;
 use super::lsn::Lsn;
+use super::reading::CURSORS;
 use super::session::{Answer, Session};
 use crate::fault::{Fault, FaultKind};
 use crate::postgres::connect::fault;
@@ -93,12 +94,12 @@ pub(super) async fn hindrances(client: &Client, tables: &[Table]) -> Result<Vec<
     Ok(all)
 }
 
-/// Makes the publication tell of exactly the tables that are known; which of them it did not tell of before, and whether it is new.
+/// Makes the publication tell of exactly the tables that are known, and of the table of cursors where rows go both ways; which of them it did not tell of before, and whether it is new.
 pub(super) async fn publish(
     client: &Client,
     name: &str,
     tables: &[Table],
-    catalogue: &Catalogue,
+    (catalogue, echoes): (&Catalogue, bool),
 ) -> Result<(Vec<usize>, bool), Fault> {
     let found = client
         .query_typed(
@@ -107,10 +108,12 @@ pub(super) async fn publish(
         )
         .await
         .map_err(|error| fault(&error))?;
-    let whole = |at: usize| format!("{}.{}", quoted(&catalogue.schema), quoted(&tables[at].name));
+    let whole = |table: &str| format!("{}.{}", quoted(&catalogue.schema), quoted(table));
     let wanted = || catalogue.known.iter().map(|known| known.at);
     let Some(found) = found.first() else {
-        let list: Vec<String> = wanted().map(whole).collect();
+        let cursors = echoes.then(|| whole(CURSORS));
+        let list = wanted().map(|at| whole(&tables[at].name)).chain(cursors);
+        let list: Vec<String> = list.collect();
         let list = match list.is_empty() {
             true => String::new(),
             false => format!(" FOR TABLE {}", list.join(", ")),
@@ -126,7 +129,7 @@ pub(super) async fn publish(
     match found.get(0) {
         // Of all tables: somebody else made it so.
         true => Ok((Vec::new(), false)),
-        false => Ok((adapt(client, name, tables, catalogue).await?, false)),
+        false => Ok((adapt(client, name, tables, (catalogue, echoes)).await?, false)),
     }
 }
 
@@ -135,7 +138,7 @@ async fn adapt(
     client: &Client,
     name: &str,
     tables: &[Table],
-    catalogue: &Catalogue,
+    (catalogue, echoes): (&Catalogue, bool),
 ) -> Result<Vec<usize>, Fault> {
     let told = client
         .query_typed(
@@ -155,8 +158,12 @@ async fn adapt(
         let statement = format!("ALTER PUBLICATION {} {what} TABLE {whole}", quoted(name));
         execute(client, &statement).await
     };
-    for table in told.iter().filter(|table| !wanted.contains_key(**table)) {
+    let is_wanted = |table: &str| wanted.contains_key(table) || (echoes && table == CURSORS);
+    for table in told.iter().filter(|table| !is_wanted(table)) {
         alter("DROP", table).await?;
+    }
+    if echoes && !told.contains(&CURSORS) {
+        alter("ADD", CURSORS).await?;
     }
     let mut fresh = Vec::new();
     for (table, at) in wanted.into_iter().filter(|(table, _)| !told.contains(table)) {

@@ -4,10 +4,10 @@
 
 use super::catalogue::{Catalogue, Mapped, Meaning};
 use super::lsn::{Lsn, Position};
-use super::message::{Message, Old, Tuple, Value};
+use super::message::{Message, Old, Relation, Tuple, Value};
 use crate::fault::{Fault, FaultKind};
 use crate::postgres::value::logged;
-use crate::rules::{Cell, Gathered, Key, Row, Table, Taken};
+use crate::rules::{Cell, Change, Gathered, Key, Row, Table, Taken};
 use std::collections::{BTreeSet, HashMap};
 
 /// What was read and not handed over yet.
@@ -25,6 +25,8 @@ pub(super) struct Reading {
     within: Option<Open>,
     /// When the oldest of what was gathered was committed.
     pub(super) since_ms: Option<i64>,
+    /// The reader of the other way, what is known of it, and the number of its last batch that was read.
+    echo: Option<Echo>,
     /// Transactions of which a change was gathered, and that queries may not see yet.
     pub(super) recent: BTreeSet<u32>,
 }
@@ -35,7 +37,21 @@ struct Open {
     at_ms: i64,
     xid: u32,
     taken: Taken,
+    /// The number of the batch, if the reader of the other way wrote it.
+    echo: Option<i64>,
 }
+
+/// What is known of the reader of the other way: its cursor is written first in each of its transactions.
+struct Echo {
+    reader: String,
+    /// The table of cursors, and where it has the names of readers and the numbers of their batches.
+    table: Option<(u32, usize, usize)>,
+    /// The number of the last batch that was read.
+    batch: Option<i64>,
+}
+
+/// The table of cursors, as it is called in every source.
+pub(super) const CURSORS: &str = "_rm_cursor";
 
 impl Reading {
     pub(super) fn of(tables: Vec<Table>, catalogue: Catalogue, opened: Lsn) -> Self {
@@ -49,8 +65,24 @@ impl Reading {
             at: Position::default(),
             within: None,
             since_ms: None,
+            echo: None,
             recent: BTreeSet::new(),
         }
+    }
+
+    /// What that reader wrote is no change of the source's own.
+    pub(super) fn echoing(self, reader: Option<String>) -> Self {
+        let echo = reader.map(|reader| Echo {
+            reader,
+            table: None,
+            batch: None,
+        });
+        Self { echo, ..self }
+    }
+
+    /// The number of the last batch of that reader that was read.
+    pub(super) fn echoed(&self) -> Option<i64> {
+        self.echo.as_ref()?.batch
     }
 
     /// Whether that is as much as is asked for, or may be held.
@@ -86,12 +118,17 @@ impl Reading {
                     at_ms,
                     xid,
                     taken: Taken::behind(known),
+                    echo: None,
                 });
             }
             Message::Commit { end } => {
-                self.within = None;
+                let open = self.within.take();
+                if let (Some(echo), Some(batch)) = (&mut self.echo, open.and_then(|open| open.echo)) {
+                    echo.batch = Some(batch).max(echo.batch);
+                }
                 self.reach(end);
             }
+            Message::Relation(relation) if self.is_cursors(&relation) => {}
             Message::Relation(relation) => {
                 let later = self
                     .within
@@ -109,12 +146,46 @@ impl Reading {
             }
             Message::Other => {}
             change => {
+                self.hear(&change);
                 if self.is_new() {
                     self.change(change)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether that is the table of cursors; where its columns are is noted.
+    fn is_cursors(&mut self, relation: &Relation) -> bool {
+        let Some(echo) = &mut self.echo else { return false };
+        if relation.name != CURSORS || relation.schema != self.catalogue.schema {
+            return false;
+        }
+        let place = |name: &str| relation.columns.iter().position(|(column, _)| column == name);
+        echo.table = place("reader")
+            .zip(place("batches"))
+            .map(|(reader, batches)| (relation.id, reader, batches));
+        true
+    }
+
+    /// Notes whose transaction that is, where it moves the cursor of the other way.
+    fn hear(&mut self, change: &Message) {
+        let (Some(echo), Some(open)) = (&self.echo, &mut self.within) else {
+            return;
+        };
+        let (Message::Insert { relation, new } | Message::Update { relation, new, .. }) = change else {
+            return;
+        };
+        let Some((_, reader, batches)) = echo.table.filter(|(id, ..)| id == relation) else {
+            return;
+        };
+        let text = |place: usize| match new.get(place) {
+            Some(Value::Text(text)) => std::str::from_utf8(text).ok(),
+            _ => None,
+        };
+        if text(reader) == Some(&echo.reader) {
+            open.echo = text(batches).and_then(|batch| batch.parse().ok());
+        }
     }
 
     /// Counts a change, and tells whether it was not taken before.
@@ -134,6 +205,8 @@ impl Reading {
             Message::Insert { relation, new } => self.put(relation, None, &new, true)?,
             Message::Update { relation, old, new } => self.put(relation, old.as_ref(), &new, false)?,
             Message::Delete { relation, old } => self.delete(relation, &old)?,
+            // The other way deletes the rows that it empties a table of.
+            Message::Truncate { .. } if self.is_echo() => {}
             Message::Truncate { relations } => {
                 for relation in relations {
                     if let Some(Some(mapped)) = self.relations.get(&relation) {
@@ -145,6 +218,10 @@ impl Reading {
             _ => {}
         }
         Ok(())
+    }
+
+    fn is_echo(&self) -> bool {
+        self.within.as_ref().is_some_and(|open| open.echo.is_some())
     }
 
     /// Something of the open transaction was gathered.
@@ -186,6 +263,13 @@ impl Reading {
                 Some(old).filter(|old| *old != Key::of(table, &row))
             }
         };
+        if self.is_echo() {
+            let table = &self.tables[at];
+            let changes = moved.map(Change::Delete).into_iter();
+            let changes = changes.chain([Change::Put { row, new: false }]);
+            changes.for_each(|change| self.gathered.echo(at, table, change));
+            return Ok(());
+        }
         if let Some(old) = moved {
             self.gathered.delete(at, &old);
         }
@@ -200,6 +284,10 @@ impl Reading {
         };
         let table = &self.tables[mapped.at];
         let key = old_key(table, mapped, old).ok_or_else(|| unreadable(table))?;
+        if self.is_echo() {
+            self.gathered.echo(mapped.at, table, Change::Delete(key));
+            return Ok(());
+        }
         self.gathered.delete(mapped.at, &key);
         self.note();
         Ok(())

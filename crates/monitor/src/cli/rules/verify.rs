@@ -5,6 +5,7 @@ use crate::cli::history::spinner;
 use crate::cli::settings::tree_path;
 use crate::cli::tree;
 use crate::words::plain;
+use replica_core::RuleMode;
 use replica_engine::rules::{Differs, Direction, Plan, Progress, Verification};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -41,9 +42,18 @@ impl Verify {
     pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let tree = tree::read(&tree_path(self.tree.as_deref())?)?;
         let plan = Plan::of(&tree, &self.rule).map_err(|error| Failure::Usage(error.to_string()))?;
+        let both_ways = plan.rule.mode == RuleMode::Bidirectional;
+        if both_ways && self.heal {
+            return Err(Failure::Usage(format!(
+                "the rule {:?} is bidirectional: healing would write one way what may have to go the other",
+                self.rule
+            )));
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let (mut well, mut told) = (true, Vec::new());
-        for direction in &plan.directions {
+        // The way back would tell the same.
+        let ways = if both_ways { 1 } else { plan.directions.len() };
+        for direction in &plan.directions[..ways] {
             let found = runtime.block_on(self.compare(&plan, direction));
             well &= found["ok"] == true;
             match self.json {

@@ -109,6 +109,7 @@ impl Ledger {
                 Some(to) => format!("{to}: {doing}").into(),
             }),
             lag_ms: report.lag_ms,
+            conflicts: report.conflicts,
             backlog: report.backlog,
             backlog_bytes: report.backlog_bytes,
             ..figures
@@ -190,6 +191,7 @@ fn joined(one: SyncStats, other: SyncStats) -> SyncStats {
         phase: one.phase,
         doing: one.doing,
         lag_ms: one.lag_ms.zip(other.lag_ms).map(|(one, other)| one.max(other)),
+        conflicts: sum(one.conflicts, other.conflicts),
         backlog: sum(one.backlog, other.backlog),
         backlog_bytes: sum(one.backlog_bytes, other.backlog_bytes),
         details: details(one.details, other.details),

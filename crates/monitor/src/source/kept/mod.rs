@@ -12,8 +12,8 @@ use ledger::Ledger;
 use replica_core::source::{Pending, Wake};
 use replica_core::tree::Tree;
 use replica_core::{
-    Command, CommandError, Event, EventKind, Lag, Name, ReplicaKey, Rule, RuleMode, Snapshot, Source,
-    SourceError, State as ReplicaState, SyncStats, Verdict,
+    Command, CommandError, Event, EventKind, Lag, Name, ReplicaKey, Rule, Snapshot, Source, SourceError,
+    State as ReplicaState, SyncStats, Verdict,
 };
 use replica_engine::rules::{Kept, Pace, Plan, Reading, Report, Valve, keep};
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,8 +130,8 @@ impl<S: Declares> KeptRules<S> {
             .iter()
             .filter(|rule| rule.enabled && rule.problem.is_none())
         {
-            let going = match planned(&tree, rule) {
-                Err(why) => Going::Refused(Arc::new(refused(why))),
+            let going = match Plan::of(&tree, &rule.name) {
+                Err(why) => Going::Refused(Arc::new(refused(why.to_string()))),
                 Ok(plan) => match before.remove(&rule.name) {
                     Some(Going::Kept(ways)) if ways.plan.is_same(&plan) => Going::Kept(ways),
                     _ => Going::Kept(self.start(plan)),
@@ -283,13 +283,6 @@ fn tell(shown: &mut Snapshot, lags: &BTreeMap<ReplicaKey, Lag>) {
             }
         }
         *project = Arc::new(told);
-    }
-}
-
-fn planned(tree: &Tree, rule: &Rule) -> Result<Plan, String> {
-    match rule.mode {
-        RuleMode::Bidirectional => Err("bidirectional rules cannot be kept going yet".to_owned()),
-        _ => Plan::of(tree, &rule.name).map_err(|error| error.to_string()),
     }
 }
 

@@ -49,5 +49,6 @@ export const runTook = (stats) => (stats?.durationMs == null ? '' : duration(sta
 export function behindWords(stats) {
   if (!stats?.phase) return [];
   const left = stats.backlog != null ? `${num(stats.backlog)} changes left` : stats.backlogBytes > 0 ? `${num(stats.backlogBytes)} bytes of log left` : '';
-  return [stats.phase, stats.lagMs == null ? '' : `lag ${duration(stats.lagMs)}`, stats.backlog === 0 ? '' : left].filter(Boolean);
+  const lost = stats.conflicts > 0 ? `${num(stats.conflicts)} conflicts` : '';
+  return [stats.phase, stats.lagMs == null ? '' : `lag ${duration(stats.lagMs)}`, stats.backlog === 0 ? '' : left, lost].filter(Boolean);
 }
