@@ -10,6 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// How long a log is waited for where another one is read at the same time.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 const BRIEFLY: Duration = Duration::from_millis(10);
 
 /// What was changed behind a position.
@@ -51,6 +52,7 @@ pub struct Reader {
     pub echo: Option<String>,
 }
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 impl Reader {
     /// How long is waited where there is nothing: whoever reads two logs at once cannot wait long for either.
     pub(crate) fn patience(&self, alone: Duration) -> Duration {

@@ -13,7 +13,7 @@ use replica_core::ConflictResolution;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How long a log may take to tell of what was written into its database.
+/// How long a log may tell nothing of what was written into its database.
 const ECHOED: Duration = Duration::from_secs(60);
 /// The end of which each side is, in words.
 pub(super) const ENDS: [&str; 2] = ["source", "target"];
@@ -47,8 +47,9 @@ impl Rounds<'_> {
 
     /// Reads both logs, up to where what was written last stands in them.
     async fn read(&mut self) -> Result<(), Broken> {
-        let begun = Instant::now();
+        let mut quiet = Instant::now();
         loop {
+            let before = self.sides.each_ref().map(|side| side.at.clone());
             let [forth, back] = &mut self.sides;
             let (first, second) = tokio::join!(next(&mut *forth.log, MOST), next(&mut *back.log, MOST));
             for (way, read) in [first, second].into_iter().enumerate() {
@@ -64,7 +65,11 @@ impl Rounds<'_> {
             if forth.writer.told.is_to_stop() {
                 return Err(Broken::Asked);
             }
-            if begun.elapsed() > ECHOED {
+            // A log that has much to tell may take long to get there.
+            if self.sides.each_ref().map(|side| &side.at) != before.each_ref() {
+                quiet = Instant::now();
+            }
+            if quiet.elapsed() > ECHOED {
                 let end = ENDS[usize::from(forth.echoed >= back.written())];
                 return Err(Broken::Fault(format!(
                     "the {end}: its log does not tell of what was written into it {} s ago",

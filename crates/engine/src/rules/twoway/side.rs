@@ -18,7 +18,7 @@ pub(super) struct Side<'s> {
     pub(super) log: Box<dyn ChangeLog>,
     pub(super) pending: Pending,
     /// Up to where the log was read, and the last batch of the other way before that.
-    at: String,
+    pub(super) at: String,
     pub(super) echoed: i64,
     /// Up to where everything is in the other side.
     pub(super) done: String,
