@@ -7,6 +7,7 @@ use crate::target::Target;
 use replica_core::source::Pending;
 use std::collections::BTreeMap;
 use std::fmt;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 use std::time::Duration;
 
 /// How long a log is waited for where another one is read at the same time.
