@@ -33,7 +33,7 @@ for (const [name, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE }
     await shows(page, '[role=table]', 'streaming · lag 0 ms');
     await shows(page, '[role=table]', 'Failing');
     await shows(page, '[role=table]', 'the target: there is no such file');
-    await shows(page, '[role=table]', 'cannot be kept going yet');
+    await shows(page, '[role=table]', 'shop ⇄ mirror');
     assert.equal(await sideways(page), 0);
     assert.deepEqual(await axe(page), []);
     await page.close();
