@@ -29,12 +29,16 @@ test('failing, declared wrong and switched off are three things', () => {
 
 test('a rule that is kept going tells what it does and how far it is behind', () => {
   assert.equal(rule({ phase: 'copying' }), 'copying');
+  assert.equal(rule({ phase: 'resting' }), 'unknown');
+  assert.equal(rule({ phase: 'resting', lastRun: 1 }), 'ok');
   assert.equal(rule({ phase: 'streaming' }), 'ok');
   assert.equal(rule({ phase: 'waiting', lastError: 'no answer' }), 'failing');
   assert.deepEqual(behindWords({ phase: 'streaming', lagMs: 12, backlog: 3 }), ['streaming', 'lag 12 ms', '3 changes left']);
   assert.deepEqual(behindWords({ phase: 'streaming', lagMs: 0, backlog: 0, backlogBytes: 0 }), ['streaming', 'lag 0 ms']);
   assert.deepEqual(behindWords({ phase: 'streaming', conflicts: 0 }), ['streaming']);
   assert.deepEqual(behindWords({ phase: 'streaming', conflicts: 2 }), ['streaming', '2 conflicts']);
+  assert.deepEqual(behindWords({ phase: 'copying', copy: { rows: 12 } }), ['copying', '12 rows read']);
+  assert.deepEqual(behindWords({ phase: 'copying', copy: { rows: 12, expected: 40, leftMs: 3000 } }), ['copying', '12 of about 40 rows read', '3 s left']);
   assert.deepEqual(behindWords({ phase: 'waiting', backlogBytes: 2048 }), ['waiting', '2 048 bytes of log left'.replace(' ', '\u202f')]);
   assert.deepEqual(behindWords({ inserted: 1 }), []);
 });

@@ -153,8 +153,29 @@ pub struct SyncStats {
     pub backlog: Option<u64>,
     /// Bytes of the source's log behind what the target has, where those are counted.
     pub backlog_bytes: Option<u64>,
+    /// Bytes of values that were written, as they are in memory, since whoever keeps the rule going was started.
+    pub total_bytes: Option<u64>,
+    /// How far a copy or a mirror is that is under way.
+    pub copy: Option<CopyProgress>,
     /// The same, collection by collection.
     pub details: Vec<CollectionStats>,
+}
+
+/// How far a copy is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyProgress {
+    /// The table that it is at.
+    pub table: Name,
+    /// How many tables are done.
+    pub done: usize,
+    /// How many there are.
+    pub tables: usize,
+    /// Rows of the source that were read and compared.
+    pub rows: u64,
+    /// About how many there are, where the source can tell.
+    pub expected: Option<u64>,
+    /// How long it takes yet at the pace until now, in milliseconds.
+    pub left_ms: Option<u64>,
 }
 
 /// A rule at one instant.
@@ -176,6 +197,8 @@ pub struct Rule {
     pub enabled: bool,
     /// How fast it may write.
     pub throttle: Throttle,
+    /// When it is mirrored again, if that is declared: a pause or a cron expression, as written.
+    pub schedule: Option<Name>,
     /// How the last run went, once there was one.
     pub last_stats: Option<Arc<SyncStats>>,
     /// What is wrong with its entry, in a sentence without secrets.
@@ -199,6 +222,7 @@ impl Rule {
             conflict_resolution: ConflictResolution::default(),
             enabled: true,
             throttle: Throttle::default(),
+            schedule: None,
             last_stats: None,
             problem: None,
         }
@@ -214,6 +238,7 @@ impl Rule {
             && self.conflict_resolution == other.conflict_resolution
             && self.enabled == other.enabled
             && self.throttle == other.throttle
+            && self.schedule == other.schedule
             && self.problem == other.problem
     }
 }

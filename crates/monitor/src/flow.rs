@@ -1,7 +1,7 @@
 //! How a rule that is kept going is, in words.
 
-use crate::words::duration;
-use replica_engine::rules::{Phase, Report};
+use crate::words::{duration, time};
+use replica_engine::rules::{Next, Phase, Report};
 
 /// In one word.
 pub(crate) fn phase(report: &Report) -> &'static str {
@@ -24,10 +24,14 @@ pub(crate) fn sentence(report: &Report) -> String {
             false => format!("copying {} ({why})", progress.table),
         },
         Phase::Streaming => "streaming".to_owned(),
-        Phase::Resting { every } => {
-            let every = duration(u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
-            format!("mirrored, again in {every}")
-        }
+        Phase::Resting {
+            next,
+            is_mirrored: true,
+        } => format!("mirrored, {}", again(*next)),
+        Phase::Resting {
+            next,
+            is_mirrored: false,
+        } => format!("nothing mirrored yet, {}", again(*next)),
         Phase::Waiting { why } => format!("waiting: {why}"),
         Phase::Ended { why } => format!("ended: {why}"),
     };
@@ -38,6 +42,18 @@ pub(crate) fn sentence(report: &Report) -> String {
         .chain(rows(report))
         .collect::<Vec<_>>()
         .join("; ")
+}
+
+/// When it is done again.
+fn again(next: Next) -> String {
+    match next {
+        Next::After(pause) => {
+            let pause = duration(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+            format!("again in {pause}")
+        }
+        Next::At(at_ms) => format!("next at {}", time(at_ms)),
+        Next::Never => "and never again by its schedule".to_owned(),
+    }
 }
 
 /// What is wrong, if something is.

@@ -316,6 +316,7 @@ impl<'t> Reader<'t> {
                 }
                 "enabled" => rule.enabled = self.boolean(value, &path).unwrap_or(true),
                 "throttle" => rule.throttle = self.throttle(value, &path),
+                "schedule" => rule.schedule = self.string(value, &path).map(Name::from),
                 _ => {}
             }
         }
@@ -323,6 +324,10 @@ impl<'t> Reader<'t> {
             if !fields.iter().any(|(key, _)| key == missing) {
                 self.error::<()>(value, path, &format!("has no `{missing}`"));
             }
+        }
+        if rule.schedule.is_some() && matches!(rule.mode, RuleMode::Cdc | RuleMode::Bidirectional) {
+            let why = "has a schedule, which only a snapshot rule needs: where this one is followed, it is not looked at";
+            self.warn(value, path, why);
         }
         if self.errors > errors_before {
             rule.problem =

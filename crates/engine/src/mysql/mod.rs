@@ -15,6 +15,7 @@ mod look;
 mod memory;
 mod native;
 mod sql;
+mod statements;
 mod store;
 mod words;
 

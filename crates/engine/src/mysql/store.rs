@@ -3,6 +3,7 @@
 //! Values travel in the binary protocol, where numbers and times are no text; a session pins the time zone and refuses to cut what does not fit.
 
 use super::connect::{fault, lend};
+use super::statements::{creation, declared, deletion, insertion, presence, quoted, selection, update};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{
     Batch, Cell, Change, Claim, Column, Cursor, Ends, Key, Kind, Mark, Part, Row, Said, Store, StoreError,
@@ -12,7 +13,7 @@ use crate::target::Target;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Params, TxOpts, Value};
 use replica_core::source::Pending;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// A value that does not fit is an error rather than cut; instants are in UTC.
 pub(super) const SETUP: &str = "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'";
@@ -23,12 +24,13 @@ const COLUMNS: &str = "SELECT c.table_name, c.column_name, c.data_type, c.column
         AND k.column_name = c.column_name AND k.constraint_name = 'PRIMARY'
     WHERE c.table_schema = database() AND t.table_type = 'BASE TABLE' AND c.table_name NOT LIKE '\\_rm\\_%' AND c.table_name <> 'fleet_heartbeat'
     ORDER BY c.table_name, c.ordinal_position";
+/// What the storage engine guesses.
+const SIZES: &str = "SELECT table_name, table_rows FROM information_schema.tables
+    WHERE table_schema = database() AND table_type = 'BASE TABLE' AND table_rows IS NOT NULL";
 /// Of every column: its table, name, type, character set, digits of its seconds and bytes.
 pub(super) const COLUMNS_OF: &str = "SELECT table_name, column_name, data_type, column_type, character_set_name, datetime_precision, character_octet_length FROM information_schema.columns WHERE table_schema = database()";
 /// Tables with a second key that must be unique.
 const UNIQUE: &str = "SELECT DISTINCT table_name FROM information_schema.statistics WHERE table_schema = database() AND non_unique = 0 AND index_name <> 'PRIMARY'";
-/// All columns of a key together, in InnoDB.
-const KEY_BYTES: usize = 3072;
 /// A statement may have 65 535 parameters.
 const PARAMETERS: usize = 60_000;
 
@@ -102,6 +104,13 @@ impl Store for MySqlStore {
                 table
             };
             Ok(tables.into_iter().map(with_key).collect())
+        })
+    }
+
+    fn sizes<'a>(&'a mut self, _: &'a [&'a str]) -> Pending<'a, Result<HashMap<String, u64>, Fault>> {
+        Box::pin(async {
+            let rows: Vec<(String, u64)> = self.client.query(SIZES).await.map_err(|error| fault(&error))?;
+            Ok(rows.into_iter().collect())
         })
     }
 
@@ -391,161 +400,6 @@ fn kind(base: &str, full: &str, sizes: Option<(u16, u16)>) -> Kind {
         "json" => Kind::Json,
         _ => Kind::Text,
     }
-}
-
-/// `key`: how many bytes a key may take of it; none where it is in none.
-fn declared(kind: Kind, key: Option<usize>) -> String {
-    match kind {
-        Kind::Bool => "TINYINT(1)",
-        Kind::Int => "BIGINT",
-        Kind::Unsigned => "BIGINT UNSIGNED",
-        Kind::Float => "DOUBLE",
-        Kind::Decimal(Some((digits, behind))) => {
-            return format!("DECIMAL({}, {})", digits.min(65), behind.min(30));
-        }
-        // All digits that there can be, half of them behind the point.
-        Kind::Decimal(None) => "DECIMAL(65, 30)",
-        Kind::Text | Kind::Any | Kind::Json => match key {
-            // Four bytes to a letter.
-            Some(bytes) => return format!("VARCHAR({})", bytes / 4),
-            None => "LONGTEXT",
-        },
-        Kind::Bytes => match key {
-            Some(bytes) => return format!("VARBINARY({bytes})"),
-            None => "LONGBLOB",
-        },
-        // TIMESTAMP ends in 2038.
-        Kind::Instant | Kind::DateTime => "DATETIME(6)",
-        Kind::Date => "DATE",
-        Kind::Time => "TIME(6)",
-        // MySQL, and MariaDB before 10.7, have no such type.
-        Kind::Uuid => "CHAR(36) CHARACTER SET ascii",
-    }
-    .to_owned()
-}
-
-fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
-fn list<'t>(columns: impl Iterator<Item = &'t Column>, write: impl Fn(&str) -> String) -> String {
-    columns
-        .map(|column| write(&quoted(&column.name)))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn creation(table: &Table) -> String {
-    let share = KEY_BYTES / table.key.len().max(1);
-    let column = |(at, column): (usize, &Column)| {
-        let null = if column.nullable { "NULL" } else { "NOT NULL" };
-        format!(
-            "{} {} {null}",
-            quoted(&column.name),
-            declared(column.kind, table.key.contains(&at).then_some(share))
-        )
-    };
-    let columns: Vec<String> = table.columns.iter().enumerate().map(column).collect();
-    let key = list(table.key_columns(), str::to_owned);
-    // Compared byte by byte: otherwise 'a' and 'A' would be one key.
-    format!(
-        "CREATE TABLE {} ({}, PRIMARY KEY ({key})) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-        quoted(&table.name),
-        columns.join(", ")
-    )
-}
-
-/// How a column is read.
-fn expression(column: &Column) -> String {
-    let name = quoted(&column.name);
-    match column.kind {
-        Kind::Uuid | Kind::Json | Kind::Text => format!("CAST({name} AS CHAR)"),
-        _ => name,
-    }
-}
-
-/// How a column of a key is ordered: texts by their bytes, whatever their collation.
-fn ordered(column: &Column) -> String {
-    let name = quoted(&column.name);
-    match column.kind {
-        Kind::Text | Kind::Uuid | Kind::Json | Kind::Any => {
-            format!("CAST(CONVERT(CAST({name} AS CHAR) USING utf8mb4) AS BINARY)")
-        }
-        _ => name,
-    }
-}
-
-fn selection(table: &Table, after: Option<&Key>, until: Option<&Key>, most: usize) -> (String, Vec<Value>) {
-    let columns: Vec<String> = table.columns.iter().map(expression).collect();
-    let order: Vec<String> = table.key_columns().map(ordered).collect();
-    let order = order.join(", ");
-    let marks = list(table.key_columns(), |_| "?".to_owned());
-    let (mut conditions, mut bounds) = (String::new(), Vec::new());
-    for (bound, sign) in [(after, ">"), (until, "<=")] {
-        let Some(Key(cells)) = bound else { continue };
-        conditions.push_str(&format!(" AND ({order}) {sign} ({marks})"));
-        bounds.extend(cells.iter().map(value));
-    }
-    let (columns, name) = (columns.join(", "), quoted(&table.name));
-    let statement = format!("SELECT {columns} FROM {name} WHERE 1{conditions} ORDER BY {order} LIMIT {most}");
-    (statement, bounds)
-}
-
-fn marks(columns: usize, rows: usize) -> String {
-    let row = format!("({})", vec!["?"; columns].join(", "));
-    vec![row.as_str(); rows].join(", ")
-}
-
-fn deletion(table: &Table, rows: usize) -> String {
-    let key = list(table.key_columns(), str::to_owned);
-    format!(
-        "DELETE FROM {} WHERE ({key}) IN ({})",
-        quoted(&table.name),
-        marks(table.key.len(), rows)
-    )
-}
-
-fn insertion(table: &Table, rows: usize, careful: bool) -> String {
-    let columns = list(table.columns.iter(), str::to_owned);
-    let set = list(table.columns.iter(), |name| format!("{name} = VALUES({name})"));
-    let action = if careful {
-        String::new()
-    } else {
-        format!(" ON DUPLICATE KEY UPDATE {set}")
-    };
-    format!(
-        "INSERT INTO {} ({columns}) VALUES {}{action}",
-        quoted(&table.name),
-        marks(table.columns.len(), rows)
-    )
-}
-
-fn of_key(table: &Table) -> String {
-    let key = table
-        .key_columns()
-        .map(|column| format!("{} = ?", quoted(&column.name)));
-    key.collect::<Vec<_>>().join(" AND ")
-}
-
-fn presence(table: &Table) -> String {
-    format!("SELECT 1 FROM {} WHERE {}", quoted(&table.name), of_key(table))
-}
-
-fn update(table: &Table) -> String {
-    let set = list(table.columns.iter(), |name| format!("{name} = ?"));
-    format!("UPDATE {} SET {set} WHERE {}", quoted(&table.name), of_key(table))
-}
-
-/// The rows of so many keys.
-pub(super) fn by_keys(table: &Table, keys: usize) -> String {
-    let columns: Vec<String> = table.columns.iter().map(expression).collect();
-    let key = list(table.key_columns(), str::to_owned);
-    let marks = marks(table.key.len(), keys);
-    format!(
-        "SELECT {} FROM {} WHERE ({key}) IN ({marks})",
-        columns.join(", "),
-        quoted(&table.name)
-    )
 }
 
 fn for_update(table: &Table, row: &Row) -> Row {

@@ -27,6 +27,12 @@ const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, t.typname::text,
         AND c.relname NOT LIKE '\\_rm\\_%' AND c.relname <> 'fleet_heartbeat'
     ORDER BY c.relname, a.attnum";
 
+/// Rows a page as they were when they were counted last, times the pages of now: as the planner guesses.
+const SIZES: &str = "SELECT c.relname::text, CASE WHEN c.relpages = 0 THEN c.reltuples::float8
+        ELSE c.reltuples::float8 / c.relpages * pg_relation_size(c.oid) / current_setting('block_size')::float8 END
+    FROM pg_class c WHERE c.relname = ANY($1) AND c.relkind IN ('r', 'p') AND c.relnamespace = to_regnamespace(current_schema()::text)
+        AND (c.reltuples > 0 OR c.relkind = 'r' AND pg_relation_size(c.oid) = 0)";
+
 const CLAIM: &str = "INSERT INTO _rm_cursor AS c (reader, epoch, rows_written, batches) VALUES ($1, 1, 0, 0)
     ON CONFLICT (reader) DO UPDATE SET epoch = c.epoch + 1 RETURNING epoch, batches, source, position, tables, owed";
 const MOVE: &str = "UPDATE _rm_cursor SET batches = batches + 1, rows_written = rows_written + $1, source = coalesce($2, source),
@@ -100,6 +106,18 @@ impl Store for PostgresStore {
                 table
             };
             Ok(tables.into_iter().map(with_key).collect())
+        })
+    }
+
+    fn sizes<'a>(&'a mut self, of: &'a [&'a str]) -> Pending<'a, Result<HashMap<String, u64>, Fault>> {
+        Box::pin(async move {
+            let rows = self
+                .client
+                .query(SIZES, &[&of])
+                .await
+                .map_err(|error| fault(&error))?;
+            let size = |row: &tokio_postgres::Row| (row.get(0), row.get::<_, f64>(1).max(0.0) as u64);
+            Ok(rows.iter().map(size).collect())
         })
     }
 

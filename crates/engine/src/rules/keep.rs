@@ -3,6 +3,7 @@
 use super::brake::Brake;
 use super::plan::{Direction, Plan};
 use super::report::{Missing, Phase, Report, Told};
+use super::schedule::Next;
 use super::snapshot::{Progress, SnapshotRun};
 use super::stopped::{Stopped, within};
 use super::stream::Stream;
@@ -14,10 +15,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// How long a named time is waited for at a time.
+const NAP: Duration = Duration::from_secs(30);
+
 /// How a rule is kept going.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    /// Between the end of a mirror and the next one, where there is no log to follow.
+    /// Between the end of a mirror and the next one, where there is no log to follow and the rule has no schedule.
     pub every: Duration,
     /// How fast each way writes, at most, beside what is declared.
     pub throttle: Throttle,
@@ -118,18 +122,62 @@ async fn repeat(plan: &Plan, direction: &Direction, every: Duration, (told, brak
         RuleMode::Snapshot => "it is mirrored as a whole",
         _ => "the changes of its source cannot be followed yet: it is mirrored as a whole",
     };
+    let schedule = plan.schedule.as_ref();
+    let next = || schedule.map_or(Next::After(every), |schedule| schedule.next(now_ms()));
+    let first = next();
+    // Who names times wants nothing to be read before.
+    if !matches!(first, Next::After(_)) {
+        told.tell(|report| {
+            report.phase = Phase::Resting {
+                next: first,
+                is_mirrored: false,
+            }
+        });
+        if rested(first, told).await {
+            return told.ended("it was asked to");
+        }
+    }
     loop {
         let begun = now_ms();
-        let (phase, missing) = match mirror(plan, direction, why, (told, brake)).await {
-            Ok(()) => (Phase::Resting { every }, Missing::Since(begun)),
+        let (phase, missing, rest) = match mirror(plan, direction, why, (told, brake)).await {
+            Ok(()) => {
+                let next = next();
+                (
+                    Phase::Resting {
+                        next,
+                        is_mirrored: true,
+                    },
+                    Missing::Since(begun),
+                    next,
+                )
+            }
+            // A night is too long to wait for what may be mended in a minute.
             Err(stopped) => {
                 let why = stopped.to_string();
-                (Phase::Waiting { why }, Missing::Unknown)
+                (Phase::Waiting { why }, Missing::Unknown, Next::After(every))
             }
         };
         told.tell(|report| (report.phase, report.missing) = (phase, missing));
-        if told.stopped_within(every).await {
+        if rested(rest, told).await {
             return told.ended("it was asked to");
+        }
+    }
+}
+
+/// Waits until then; whether it is to stop.
+async fn rested(next: Next, told: &Told) -> bool {
+    loop {
+        let left_ms = match next {
+            Next::After(pause) => return told.stopped_within(pause).await,
+            Next::At(at_ms) => u64::try_from(at_ms.saturating_sub(now_ms())).unwrap_or(0),
+            Next::Never => u64::MAX,
+        };
+        if left_ms == 0 {
+            return false;
+        }
+        // In pieces: a clock that is set, or a machine that slept, moves the time.
+        if told.stopped_within(Duration::from_millis(left_ms).min(NAP)).await {
+            return true;
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::driver::driver_of;
 use crate::fault::{Fault, FaultKind};
 use crate::rules::cell::Kind;
 use crate::rules::log::{ChangeLog, Findings, Reader};
+use crate::rules::schedule::Schedule;
 use crate::rules::store::{Ends, Store};
 use crate::rules::table::Table;
 use crate::target::Target;
@@ -36,6 +37,8 @@ pub struct End {
 pub struct Plan {
     /// The rule.
     pub rule: Rule,
+    /// When it is mirrored again, if that is declared.
+    pub schedule: Option<Schedule>,
     /// Each is run on its own.
     pub directions: Vec<Direction>,
 }
@@ -105,8 +108,10 @@ impl Plan {
             }
             directions.extend(targets.iter().map(|to| way(to, &from)));
         }
+        let schedule = schedule(rule).map_err(wrong)?;
         Ok(Self {
             rule: rule.clone(),
+            schedule,
             directions,
         })
     }
@@ -134,6 +139,16 @@ impl Plan {
 fn project<'t>(tree: &'t Tree, name: &str) -> Result<&'t TreeProject, String> {
     let found = tree.projects.iter().find(|project| &*project.name == name);
     found.ok_or_else(|| format!("the tree has no project {name:?}"))
+}
+
+fn schedule(rule: &Rule) -> Result<Option<Schedule>, String> {
+    let Some(text) = &rule.schedule else {
+        return Ok(None);
+    };
+    let schedule = text
+        .parse()
+        .map_err(|why| format!("its schedule {text:?} {why}"))?;
+    Ok(Some(schedule))
 }
 
 fn master(project: &TreeProject) -> Result<&TreeReplica, String> {

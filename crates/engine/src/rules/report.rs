@@ -1,6 +1,7 @@
 //! What somebody who keeps a rule going tells of it, and hears: how it is, and whether it is to stop.
 
 use super::log::Left;
+use super::schedule::Next;
 use super::snapshot::{Progress, nothing};
 use super::store::Rejected;
 use replica_core::rule::CollectionStats;
@@ -24,10 +25,12 @@ pub enum Phase {
     },
     /// It follows the log.
     Streaming,
-    /// It has mirrored everything, and does so again after this.
+    /// It rests until it mirrors next.
     Resting {
-        /// After how long.
-        every: Duration,
+        /// When that is.
+        next: Next,
+        /// Whether it has mirrored everything already.
+        is_mirrored: bool,
     },
     /// Something is broken; it tries again by itself.
     Waiting {
@@ -72,6 +75,8 @@ pub struct Report {
     pub missing: Missing,
     /// Why it waits although there is something to write: replicas must keep up.
     pub throttled: Option<String>,
+    /// Bytes of values that were written since it was started, as they are in memory.
+    pub bytes: u64,
     /// Changes that the log holds and the target does not, where the log counts them.
     pub backlog: Option<u64>,
     /// Bytes of the log behind what the target has, where it counts those.

@@ -14,6 +14,7 @@ use super::table::Table;
 use replica_core::ConflictResolution;
 use replica_core::rule::CollectionStats;
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Rows of a stretch, at most and at least.
@@ -32,6 +33,27 @@ pub struct Progress {
     pub tables: (usize, usize),
     /// How many rows of the source were read so far.
     pub rows: u64,
+    /// About how many it has, if it can tell.
+    pub expected: Option<u64>,
+    /// How long the rest takes at the pace until now.
+    pub left: Option<Duration>,
+}
+
+/// A pace is one after so long.
+const PACE: Duration = Duration::from_secs(1);
+
+impl Progress {
+    fn learn(&mut self, passed: Duration) {
+        let pace = match passed < PACE || self.rows == 0 {
+            true => None,
+            false => Some(passed.as_secs_f64() / self.rows as f64),
+        };
+        // Who has read more than was expected knows nothing of the rest.
+        let rest = self.expected.and_then(|expected| expected.checked_sub(self.rows));
+        self.left = pace
+            .zip(rest.filter(|rest| *rest > 0))
+            .and_then(|(pace, rest)| Duration::try_from_secs_f64(pace * rest as f64).ok());
+    }
 }
 
 /// One run from one store to another.
@@ -149,12 +171,21 @@ impl<'r> SnapshotRun<'r> {
     /// Mirrors each.
     pub(super) async fn mirror_all(&mut self, pairs: &[(Table, Table)]) -> Result<(), Stopped> {
         self.progress.tables.1 = pairs.len();
+        self.progress.expected = self.expected(pairs).await?;
+        let begun = Instant::now();
         for (read, written) in pairs {
             self.progress.table.clone_from(&read.name);
-            self.mirror(read, written).await?;
+            self.mirror(read, written, begun).await?;
             self.progress.tables.0 += 1;
         }
         Ok(())
+    }
+
+    /// About how many rows all of them have in the source, if that is known of each.
+    async fn expected(&mut self, pairs: &[(Table, Table)]) -> Result<Option<u64>, Stopped> {
+        let names: Vec<&str> = pairs.iter().map(|(read, _)| read.name.as_str()).collect();
+        let sizes = within("source", self.source.sizes(&names)).await?;
+        Ok(names.iter().map(|name| sizes.get(*name).copied()).sum())
     }
 
     /// What is read and what is written of a table, which is created where the target lacks it, and gets the columns that it lacks.
@@ -190,13 +221,14 @@ impl<'r> SnapshotRun<'r> {
         Ok(tables.into_iter().find(same))
     }
 
-    async fn mirror(&mut self, read: &Table, written: &Table) -> Result<(), Stopped> {
+    async fn mirror(&mut self, read: &Table, written: &Table, begun: Instant) -> Result<(), Stopped> {
         let mut done = nothing(&read.name);
         let mut walk = Walk::default();
         let ended = loop {
             if (self.stop)() {
                 break Err(Stopped::Asked);
             }
+            self.progress.learn(begun.elapsed());
             (self.told)(&self.progress);
             if let Some((brake, told)) = &mut self.brake {
                 brake.wait(told).await;
@@ -377,5 +409,33 @@ impl Walk {
             false => self.most,
         }
         .clamp(STRETCH.1, STRETCH.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_takes_as_long_as_its_rows_or_nobody_knows() {
+        let left = |rows, expected, seconds| {
+            let mut progress = Progress {
+                rows,
+                expected,
+                ..Progress::default()
+            };
+            progress.learn(Duration::from_secs(seconds));
+            progress.left
+        };
+        assert_eq!(left(100, Some(400), 10), Some(Duration::from_secs(30)));
+        for (rows, expected, seconds) in [
+            (100, None, 10),
+            (0, Some(400), 10),
+            (100, Some(400), 0),
+            (400, Some(400), 10),
+            (500, Some(400), 10),
+        ] {
+            assert_eq!(left(rows, expected, seconds), None, "{rows} of {expected:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::target::Target;
 use replica_core::source::Pending;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt;
 
 /// The values of a row, in the order of the columns that were asked for.
@@ -170,6 +171,9 @@ pub struct Ends {
 pub trait Store: Send {
     /// The tables that it has, without the ones of the system and of this program.
     fn tables(&mut self) -> Pending<'_, Result<Vec<Table>, Fault>>;
+
+    /// About how many rows some of its tables have, at least those of `of` where it can tell without long counting. In a name's own case.
+    fn sizes<'a>(&'a mut self, of: &'a [&'a str]) -> Pending<'a, Result<HashMap<String, u64>, Fault>>;
 
     /// Creates a table with such columns and that key, and nothing more.
     fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>>;

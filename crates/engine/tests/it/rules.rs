@@ -273,3 +273,38 @@ async fn what_cannot_be_mirrored_is_said_and_the_rest_goes_on() {
     })
     .await;
 }
+
+/// About how many rows it is told to have.
+async fn guessed(source: &Db, analyze: &str) -> Result<Option<u64>> {
+    source
+        .execute(&[
+            "CREATE TABLE many (id bigint PRIMARY KEY, name varchar(40))",
+            "INSERT INTO many WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i, 'row' FROM n",
+            analyze,
+        ])
+        .await?;
+    let tree = json!({
+        "replicas": { "from": source.entry(), "to": source.entry() },
+        "rules": { "copy": { "source": "from", "target": "to", "mode": "snapshot", "collections": ["*"] } },
+    });
+    let parsed = replica_core::tree::parse(tree.to_string().as_bytes(), "t.json");
+    let plan = Plan::of(&parsed.tree.context("no tree")?, "copy")?;
+    let mut store = plan.directions[0].from.open().await?;
+    Ok(store.sizes(&["many"]).await?.remove("many"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_much_there_is_to_copy_is_about_known() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        let counted = guessed(&sqlite(&lab, "s").await?, "ANALYZE many").await?;
+        assert_eq!(counted, Some(900));
+        let about = |guess: Option<u64>| guess.is_some_and(|rows| (600..1400).contains(&rows));
+        let guess = guessed(&postgres(&lab, "p").await?, "ANALYZE many").await?;
+        assert!(about(guess), "{guess:?}");
+        let guess = guessed(&mariadb(&lab, "m").await?, "ANALYZE TABLE many").await?;
+        assert!(about(guess), "{guess:?}");
+        Ok(())
+    })
+    .await;
+}

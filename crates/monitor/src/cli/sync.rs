@@ -124,8 +124,15 @@ async fn one(plan: &Plan, direction: &Direction, stop: &AtomicBool) -> Outcome {
 /// Where somebody looks.
 fn show(bar: &ProgressBar, progress: &Progress) {
     let (table, (done, all), rows) = (plain(&progress.table), progress.tables, progress.rows);
+    let of = progress
+        .expected
+        .map_or(String::new(), |all| format!(" of about {all}"));
+    let left = progress.left.map_or(String::new(), |left| {
+        let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        format!(", {} left", duration(left.div_ceil(1000) * 1000))
+    });
     bar.set_message(format!(
-        "{table} ({} of {all} tables), {rows} rows read",
+        "{table} ({} of {all} tables), {rows}{of} rows read{left}",
         done + 1
     ));
     bar.tick();

@@ -224,6 +224,19 @@ pub(crate) static METRICS: &[Metric] = &[
         |rule, out| out.value(stats(rule, |stats| stats.total_synced)),
     )),
     counter(rule(
+        "replica_rule_written_bytes_total",
+        "Bytes of values that a rule has written since the monitor was started, as they are in memory. Absent while not counted.",
+        |rule, out| out.value(stats(rule, |stats| stats.total_bytes)),
+    )),
+    rule(
+        "replica_rule_copy_left_seconds",
+        "How long the copy of a rule that is under way takes yet, at its pace until now. Absent while unknown.",
+        |rule, out| {
+            let copy = rule.last_stats.as_ref().and_then(|stats| stats.copy.as_ref());
+            out.milliseconds(copy.and_then(|copy| copy.left_ms));
+        },
+    ),
+    counter(rule(
         "replica_rule_errors_total",
         "Failures of a rule since it exists. Absent while not counted.",
         |rule, out| out.value(stats(rule, |stats| stats.total_errors)),

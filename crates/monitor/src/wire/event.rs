@@ -108,7 +108,7 @@ pub(crate) enum EventInfo<'a> {
     #[serde(rename = "rule.sync.done")]
     RuleSyncDone {
         rule: &'a str,
-        stats: StatsInfo<'a>,
+        stats: Box<StatsInfo<'a>>,
         ts: i64,
         seq: u64,
     },
@@ -268,7 +268,7 @@ impl<'a> EventInfo<'a> {
             EventKind::RuleSyncStart { rule } => Self::RuleSyncStart { rule, ts, seq },
             EventKind::RuleSyncDone { rule, stats } => Self::RuleSyncDone {
                 rule,
-                stats: StatsInfo::from(&**stats),
+                stats: Box::new(StatsInfo::from(&**stats)),
                 ts,
                 seq,
             },

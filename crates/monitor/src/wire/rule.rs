@@ -1,6 +1,6 @@
 //! One rule, and how its last run went.
 
-use replica_core::{CollectionStats, Rule, SyncStats, Throttle};
+use replica_core::{CollectionStats, CopyProgress, Rule, SyncStats, Throttle};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -24,6 +24,9 @@ pub(crate) struct RuleInfo<'a> {
     /// How fast it may write, where that is limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     throttle: Option<ThrottleInfo>,
+    /// When it is mirrored again: a duration or a cron expression in UTC, as declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<&'a str>,
     /// How the last run went, once there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_stats: Option<StatsInfo<'a>>,
@@ -43,6 +46,7 @@ impl<'a> From<&'a Rule> for RuleInfo<'a> {
             conflict_resolution: rule.conflict_resolution.word(),
             enabled: rule.enabled,
             throttle: ThrottleInfo::of(rule.throttle),
+            schedule: rule.schedule.as_deref(),
             last_stats: rule.last_stats.as_deref().map(StatsInfo::from),
             problem: rule.problem.as_deref(),
         }
@@ -112,8 +116,47 @@ pub(crate) struct StatsInfo<'a> {
     /// Bytes of the source's log behind what the target has, where those are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     backlog_bytes: Option<u64>,
+    /// Bytes of values that were written since the monitor was started, as they are in memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_bytes: Option<u64>,
+    /// How far a copy or a mirror is that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copy: Option<CopyInfo<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     details: Vec<CollectionInfo<'a>>,
+}
+
+/// How far a copy is.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CopyInfo<'a> {
+    /// The table that it is at.
+    table: &'a str,
+    /// How many tables are done.
+    done: usize,
+    /// How many there are.
+    tables: usize,
+    /// Rows of the source that were read and compared.
+    rows: u64,
+    /// About how many there are, where the source can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<u64>,
+    /// How long it takes yet at the pace until now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_ms: Option<u64>,
+}
+
+impl<'a> From<&'a CopyProgress> for CopyInfo<'a> {
+    fn from(copy: &'a CopyProgress) -> Self {
+        Self {
+            table: &copy.table,
+            done: copy.done,
+            tables: copy.tables,
+            rows: copy.rows,
+            expected: copy.expected,
+            left_ms: copy.left_ms,
+        }
+    }
 }
 
 /// The same for one collection.
@@ -146,6 +189,8 @@ impl<'a> From<&'a SyncStats> for StatsInfo<'a> {
             conflicts: stats.conflicts,
             backlog: stats.backlog,
             backlog_bytes: stats.backlog_bytes,
+            total_bytes: stats.total_bytes,
+            copy: stats.copy.as_ref().map(CopyInfo::from),
             details: stats.details.iter().map(CollectionInfo::from).collect(),
         }
     }

@@ -446,3 +446,32 @@ async fn what_differs_is_found_among_what_is_on_its_way_and_healed() -> Result<(
     ensure!(writing.await?? > 100, "nothing was written meanwhile");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_is_told_and_a_wrong_one_is_named() -> Result<()> {
+    let shop = Shop::open("snapshot").await?;
+    let tree = std::fs::read_to_string(shop.lab.path().join("t.json"))?;
+    let with = |schedule: &str| {
+        let mut tree: Value = serde_json::from_str(&tree)?;
+        tree["rules"]["copy"]["schedule"] = json!(schedule);
+        std::fs::write(shop.lab.path().join("t.json"), tree.to_string())?;
+        Ok::<(), anyhow::Error>(())
+    };
+    with("15m")?;
+    let (_, said) = shop.run(&["rules", "list"]);
+    assert!(said.ends_with("\n    every 15m\n"), "{said}");
+    with("0 3 * * *")?;
+    let (_, said) = shop.run(&["rules", "list"]);
+    assert!(
+        said.contains("at 0 3 * * * (UTC), next at 20") && said.contains("T03:00:00"),
+        "{said}"
+    );
+    with("0 25 * * *")?;
+    let why =
+        "its schedule \"0 25 * * *\" must be a duration (`15m`) or a cron expression (`0 3 * * *`, in UTC)";
+    for arguments in [&["rules", "list"][..], &["rules", "check", "copy"], &["run"]] {
+        let (_, said) = shop.run(arguments);
+        assert!(said.contains(why), "{arguments:?}: {said}");
+    }
+    Ok(())
+}

@@ -177,3 +177,30 @@ async fn a_target_that_is_gone_is_waited_for_and_said() -> Result<()> {
     });
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_with_a_schedule_is_mirrored_at_its_times() -> Result<()> {
+    let house = House::open().await?;
+    let rule = |schedule: &str| json!({ "source": "shop", "target": "mirror", "mode": "snapshot", "collections": ["users"], "schedule": schedule });
+    // A leap day: not while this runs, unless it is one.
+    let rules = json!({ "often": rule("* * * * * *"), "seldom": rule("0 0 29 2 *"), "again": rule("1h") });
+    let monitor = Monitor::start(&house.tree(rules), &["--rules", "--poll", "100"]);
+    let client: &Client = &monitor;
+    let told = stats(client, "again", |stats| {
+        stats["phase"] == "resting" && stats["lastRun"].is_u64()
+    });
+    assert_eq!(told["doing"], "mirrored, again in 1 h");
+    let seldom = stats(client, "seldom", |stats| stats["phase"] == "resting");
+    let doing = seldom["doing"].as_str().unwrap_or_default();
+    assert!(
+        doing.starts_with("nothing mirrored yet, next at 20") && doing.contains("-02-29T00:00:00"),
+        "{doing}"
+    );
+    assert!(seldom.get("lastRun").is_none(), "{seldom}");
+    house.write(&["INSERT INTO users VALUES (9, 'Ivy')"]).await?;
+    let told = stats(client, "often", |stats| stats["totalSynced"].as_u64() >= Some(1));
+    assert!(told["totalBytes"].as_u64() > Some(0), "{told}");
+    let rules = client.json("/api/rules");
+    assert_eq!(rules[1]["schedule"], "* * * * * *", "{rules}");
+    Ok(())
+}

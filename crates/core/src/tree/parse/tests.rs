@@ -157,6 +157,10 @@ fn problems_read_well() {
             "t.json:1:52: must be more than 0; a rule is stopped by `enabled` (at replicas.p.r.throttle.rowsPerSecond)",
         ),
         (
+            r#"{"rules":{"r":{"source":"p","target":"p","mode":"cdc","schedule":"15m"}},"replicas":{"p":{}}}"#,
+            "t.json:1:15: has a schedule, which only a snapshot rule needs: where this one is followed, it is not looked at (at rules.r)",
+        ),
+        (
             r#"{"replicas":{"p":{"r":{"throttle":{"rows":5}}}}}"#,
             "t.json:1:43: is unknown here: a throttle has rowsPerSecond and bytesPerSecond (at replicas.p.r.throttle.rows)",
         ),

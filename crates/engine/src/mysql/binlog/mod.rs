@@ -9,7 +9,8 @@ mod statement;
 mod value;
 
 use super::connect::{Flavour, fault, lend, plain};
-use super::store::{COLUMNS_OF, SETUP, by_keys, cell, positional, value as bound};
+use super::statements::by_keys;
+use super::store::{COLUMNS_OF, SETUP, cell, positional, value as bound};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{Change, ChangeLog, Findings, Key, Left, LogError, Logs, Reader, Row, Slice, Table};
 use crate::target::Target;

@@ -3,7 +3,9 @@
 use crate::cli::Failure;
 use crate::cli::settings::tree_path;
 use crate::cli::tree;
-use crate::words::plain;
+use crate::clock::now_ms;
+use crate::words::{plain, time};
+use replica_engine::rules::{Next, Schedule};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -24,6 +26,9 @@ impl List {
             let (name, source, target) = (plain(&rule.name), plain(&rule.source), plain(&rule.target));
             let (mode, collections) = (rule.mode.word(), collections.join(", "));
             writeln!(out, "{name}: {source} → {target}, {mode}{off}: {collections}")?;
+            if let Some(schedule) = &rule.schedule {
+                writeln!(out, "    {}", scheduled(schedule))?;
+            }
             if let Some(problem) = &rule.problem {
                 writeln!(out, "    {}", plain(problem))?;
             }
@@ -32,5 +37,15 @@ impl List {
             writeln!(out, "the tree declares no rules")?;
         }
         Ok(())
+    }
+}
+
+fn scheduled(text: &str) -> String {
+    let shown = plain(text);
+    match text.parse().map(|schedule: Schedule| schedule.next(now_ms())) {
+        Ok(Next::After(_)) => format!("every {shown}"),
+        Ok(Next::At(at_ms)) => format!("at {shown} (UTC), next at {}", time(at_ms)),
+        Ok(Next::Never) => format!("at {shown} (UTC), which never comes again"),
+        Err(why) => format!("its schedule {text:?} {why}"),
     }
 }

@@ -217,7 +217,8 @@ mod tests {
             fed_lag(&"copy".into(), &report(phase, missing, is_whole), 1000).verdict
         };
         let resting = || Phase::Resting {
-            every: std::time::Duration::from_secs(60),
+            next: replica_engine::rules::Next::After(std::time::Duration::from_secs(60)),
+            is_mirrored: true,
         };
         assert_eq!(
             of(Phase::Streaming, Missing::Since(400), true),

@@ -1,8 +1,8 @@
 //! What one way of a rule has done, run by run. Pure: it is given reports and times.
 
 use crate::flow;
-use replica_core::SyncStats;
 use replica_core::rule::CollectionStats;
+use replica_core::{CopyProgress, SyncStats};
 use replica_engine::rules::{Phase, Report};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,9 +112,29 @@ impl Ledger {
             conflicts: report.conflicts,
             backlog: report.backlog,
             backlog_bytes: report.backlog_bytes,
+            total_bytes: Some(report.bytes),
+            copy: copy(report),
             ..figures
         }
     }
+}
+
+/// How far it is, if it copies.
+fn copy(report: &Report) -> Option<CopyProgress> {
+    let Phase::Copying { progress, .. } = &report.phase else {
+        return None;
+    };
+    let (done, tables) = progress.tables;
+    Some(CopyProgress {
+        table: progress.table.as_str().into(),
+        done,
+        tables,
+        rows: progress.rows,
+        expected: progress.expected,
+        left_ms: progress
+            .left
+            .map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+    })
 }
 
 /// What was done since.
@@ -194,6 +214,8 @@ fn joined(one: SyncStats, other: SyncStats) -> SyncStats {
         conflicts: sum(one.conflicts, other.conflicts),
         backlog: sum(one.backlog, other.backlog),
         backlog_bytes: sum(one.backlog_bytes, other.backlog_bytes),
+        total_bytes: sum(one.total_bytes, other.total_bytes),
+        copy: one.copy.or(other.copy),
         details: details(one.details, other.details),
     }
 }
@@ -218,6 +240,7 @@ fn details(one: Vec<CollectionStats>, other: Vec<CollectionStats>) -> Vec<Collec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use replica_engine::rules::Next;
     use std::time::Duration;
 
     fn report(phase: Phase, created: u64) -> Report {
@@ -277,10 +300,13 @@ mod tests {
         let mut ledger = Ledger::new(None);
         let runs = ledger.note(&report(Phase::Streaming, 2), 1000).1;
         assert_eq!(runs.len(), 2);
-        let every = Duration::from_secs(1);
-        let (changed, runs) = ledger.note(&report(Phase::Resting { every }, 3), 5000);
+        let resting = || Phase::Resting {
+            next: Next::After(Duration::from_secs(1)),
+            is_mirrored: true,
+        };
+        let (changed, runs) = ledger.note(&report(resting(), 3), 5000);
         assert!(changed && runs.len() == 2);
-        let (changed, runs) = ledger.note(&report(Phase::Resting { every }, 3), 5500);
+        let (changed, runs) = ledger.note(&report(resting(), 3), 5500);
         assert!(!changed && runs.is_empty());
     }
 

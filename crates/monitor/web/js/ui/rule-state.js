@@ -1,7 +1,7 @@
 /**
  * What a rule's last run tells: its state in words, shape and colour. Decides nothing about runs.
  */
-import { duration, num, timeOf } from '../core/fmt.js';
+import { duration, num, rough, timeOf } from '../core/fmt.js';
 
 /** Worst first; off is a decision of people and therefore never red. */
 export const RULE_STATES = [
@@ -21,6 +21,7 @@ export function ruleState(rule) {
   const stats = rule.lastStats;
   if (!stats) return UNSEEN;
   if (stats.failed > 0 || stats.lastError) return FAILING;
+  if (stats.phase === 'resting' && stats.lastRun == null) return UNSEEN;
   return stats.phase === 'starting' || stats.phase === 'copying' ? COPYING : SYNCED;
 }
 
@@ -45,10 +46,17 @@ export const signed = (sign, count) => `${count === 0 ? '' : sign}${num(count)}`
 /** How long the last run took, in words, or ''. */
 export const runTook = (stats) => (stats?.durationMs == null ? '' : duration(stats.durationMs));
 
+/** How far a copy is: `1,200 of about 4,000 rows`, `30 s left`. */
+export function copyWords(copy) {
+  if (!copy) return [];
+  const of = copy.expected == null ? '' : ` of about ${num(copy.expected)}`;
+  return [`${num(copy.rows)}${of} rows read`, copy.leftMs == null ? '' : `${rough(copy.leftMs)} left`];
+}
+
 /** How far the target of a rule that is kept going is behind: `lag 12 ms`, `3 changes left`; what is not known is left out. */
 export function behindWords(stats) {
   if (!stats?.phase) return [];
   const left = stats.backlog != null ? `${num(stats.backlog)} changes left` : stats.backlogBytes > 0 ? `${num(stats.backlogBytes)} bytes of log left` : '';
   const lost = stats.conflicts > 0 ? `${num(stats.conflicts)} conflicts` : '';
-  return [stats.phase, stats.lagMs == null ? '' : `lag ${duration(stats.lagMs)}`, stats.backlog === 0 ? '' : left, lost].filter(Boolean);
+  return [stats.phase, ...copyWords(stats.copy), stats.lagMs == null ? '' : `lag ${duration(stats.lagMs)}`, stats.backlog === 0 ? '' : left, lost].filter(Boolean);
 }
