@@ -3,10 +3,11 @@
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { num } from '../../crates/monitor/web/js/core/fmt.js';
 import { Table } from '../../crates/monitor/web/js/core/table.js';
 import { why, worstRows } from '../../crates/monitor/web/js/ui/attention.js';
 import { severity, syncWords } from '../../crates/monitor/web/js/ui/events.js';
-import { RULE_STATES, behindWords, lastRun, ruleState, runFigures } from '../../crates/monitor/web/js/ui/rule-state.js';
+import { RULE_STATES, behindWords, lastRun, ruleState, runFigures, tableVerified, verifiedWords } from '../../crates/monitor/web/js/ui/rule-state.js';
 import { lagNote } from '../../crates/monitor/web/js/ui/parts.js';
 import { replica, snapshot } from './made-up.mjs';
 
@@ -39,6 +40,15 @@ test('a rule that is kept going tells what it does and how far it is behind', ()
   assert.deepEqual(behindWords({ phase: 'streaming', conflicts: 2 }), ['streaming', '2 conflicts']);
   assert.deepEqual(behindWords({ phase: 'copying', copy: { rows: 12 } }), ['copying', '12 rows read']);
   assert.deepEqual(behindWords({ phase: 'copying', copy: { rows: 12, expected: 40, leftMs: 3000 } }), ['copying', '12 of about 40 rows read', '3 s left']);
+  const table = { table: 'users', rows: 1200, missing: 0, changed: 0, extra: 0, andMore: false };
+  const same = { at: 1000, differing: 0, tables: [table] };
+  assert.equal(verifiedWords(undefined, 4000), '');
+  assert.equal(verifiedWords(same, 4000), `${num(1200)} rows the same, 3 s ago`);
+  assert.deepEqual([tableVerified(same, 'users'), tableVerified(same, 'orders'), tableVerified(undefined, 'users')], ['verified', '', '']);
+  const other = { at: 1000, differing: 2, tables: [{ ...table, missing: 2, andMore: true }], problems: ['m: orders is not compared: no key'] };
+  assert.equal(verifiedWords(other, 4000), `2 or more rows differ, of ${num(1200)}, 3 s ago; m: orders is not compared: no key`);
+  assert.equal(tableVerified(other, 'users'), '2 or more rows differ');
+  assert.equal(rule({ phase: 'streaming', verified: other }), 'problem');
   assert.deepEqual(behindWords({ phase: 'waiting', backlogBytes: 2048 }), ['waiting', '2 048 bytes of log left'.replace(' ', '\u202f')]);
   assert.deepEqual(behindWords({ inserted: 1 }), []);
 });

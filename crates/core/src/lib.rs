@@ -29,7 +29,10 @@ pub use ids::{Name, ReplicaKey};
 pub use lag::{Lag, Verdict};
 pub use observed::{Link, LinkState, Observed, Runway};
 pub use replica::{Dialect, PoolLimits, PoolUsage, Replica, Role, State};
-pub use rule::{CollectionStats, ConflictResolution, CopyProgress, Rule, RuleMode, SyncStats, Throttle};
+pub use rule::{
+    CollectionStats, ConflictResolution, CopyProgress, Rule, RuleMode, RuleVerified, SyncStats, Throttle,
+    VerifiedTable,
+};
 pub use secret::Secret;
 pub use snapshot::{Capabilities, Problem, Project, Routing, Severity, Snapshot, SourceInfo};
 pub use source::{Source, SourceError};

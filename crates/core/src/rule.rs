@@ -157,6 +157,8 @@ pub struct SyncStats {
     pub total_bytes: Option<u64>,
     /// How far a copy or a mirror is that is under way.
     pub copy: Option<CopyProgress>,
+    /// What was found when both ends were compared last, if they were.
+    pub verified: Option<Arc<RuleVerified>>,
     /// The same, collection by collection.
     pub details: Vec<CollectionStats>,
 }
@@ -176,6 +178,44 @@ pub struct CopyProgress {
     pub expected: Option<u64>,
     /// How long it takes yet at the pace until now, in milliseconds.
     pub left_ms: Option<u64>,
+}
+
+/// What was found when both ends of a rule were compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleVerified {
+    /// When that ended, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What was found of each table, on each way.
+    pub tables: Vec<VerifiedTable>,
+    /// What could not be compared, in sentences.
+    pub problems: Vec<Name>,
+}
+
+/// What was found of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedTable {
+    /// The table.
+    pub table: Name,
+    /// Where it was compared with its source: `project / replica`.
+    pub to: Name,
+    /// Rows of the source that were read.
+    pub rows: u64,
+    /// Rows that the target lacked.
+    pub missing: u64,
+    /// Rows that it had otherwise.
+    pub changed: u64,
+    /// Rows that only it had.
+    pub extra: u64,
+    /// Whether there are more than were counted.
+    pub and_more: bool,
+}
+
+impl RuleVerified {
+    /// Rows that differed, as far as they were counted.
+    pub fn differing(&self) -> u64 {
+        let differing = |table: &VerifiedTable| table.missing + table.changed + table.extra;
+        self.tables.iter().map(differing).sum()
+    }
 }
 
 /// A rule at one instant.

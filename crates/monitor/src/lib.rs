@@ -81,5 +81,5 @@ pub use replica_engine as engine;
 pub use server::token::{Token, TokenFileError, TokenRole};
 pub use server::{TlsError, TlsFiles};
 #[cfg(feature = "drivers")]
-pub use source::{Declares, KeptRules, LiveTree, Told, watch_live};
+pub use source::{Declares, Keeping, KeptRules, LiveTree, Told, watch_live};
 pub use source::{Recorded, TreeFile, read_tree};

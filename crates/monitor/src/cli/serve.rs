@@ -40,6 +40,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         live,
         heartbeat,
         rules,
+        verify_rules,
     } = settings;
     if tree.is_dir() {
         return Err(Failure::Usage(format!(
@@ -55,6 +56,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         watch,
         heartbeat,
         rules,
+        verify_rules,
     };
     let (started, mut told) = match live {
         true => start_live(config, what).await?,
@@ -116,6 +118,17 @@ struct Watched<'t> {
     heartbeat: Option<i16>,
     /// How often what is mirrored is mirrored again, if rules are kept going.
     rules: Option<Duration>,
+    /// How often both ends of a rule are compared, if they are.
+    verify_rules: Option<Duration>,
+}
+
+#[cfg(feature = "drivers")]
+impl Watched<'_> {
+    /// How its rules are kept going, if they are.
+    fn keeping(&self) -> Option<crate::Keeping> {
+        let verify = self.verify_rules;
+        self.rules.map(|every| crate::Keeping { every, verify })
+    }
 }
 
 /// What was started, and what its rules will tell.
@@ -124,10 +137,10 @@ type Started = (Result<Handle, StartError>, mpsc::UnboundedReceiver<Event>);
 /// The tree as it is declared.
 async fn start_declared(config: Config, what: Watched<'_>) -> Result<Started, Failure> {
     #[cfg(feature = "drivers")]
-    if let Some(every) = what.rules {
+    if let Some(keeping) = what.keeping() {
         let file = TreeFile::open_keeping(what.tree, what.watch, true);
         let file = file.map_err(|error| unreadable(what.tree, &error))?;
-        return Ok(start_kept(config, file, every).await);
+        return Ok(start_kept(config, file, keeping).await);
     }
     let source = TreeFile::open(what.tree, what.watch).map_err(|error| unreadable(what.tree, &error))?;
     Ok((start(config, source).await, silent()))
@@ -142,9 +155,9 @@ fn silent() -> mpsc::UnboundedReceiver<Event> {
 async fn start_kept(
     config: Config,
     source: impl crate::source::Declares + 'static,
-    every: Duration,
+    keeping: crate::Keeping,
 ) -> Started {
-    let (source, told) = crate::KeptRules::of(source, every);
+    let (source, told) = crate::KeptRules::of(source, keeping);
     (start(config, source).await, told)
 }
 
@@ -157,8 +170,8 @@ async fn start_live(config: Config, what: Watched<'_>) -> Result<Started, Failur
     };
     let source = crate::LiveTree::open(what.tree, what.watch, pace);
     let source = source.map_err(|error| unreadable(what.tree, &error))?;
-    Ok(match what.rules {
-        Some(every) => start_kept(config, source, every).await,
+    Ok(match what.keeping() {
+        Some(keeping) => start_kept(config, source, keeping).await,
         None => (start(config, source).await, silent()),
     })
 }

@@ -67,6 +67,10 @@ pub(super) struct Flags {
     /// docs/RISKS.md
     #[arg(long)]
     rules: bool,
+    /// With --rules, compare both ends of every rule that streams so often, row by row, and show what differs: all of it is read
+    /// [env: MONITOR_VERIFY_RULES]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    verify_rules: Option<Duration>,
     /// How often the tree, and with --live every replica, is looked at, in milliseconds [default: 2000] [env: MONITOR_POLL_MS]
     #[arg(long, value_name = "MS")]
     poll: Option<u64>,
@@ -119,6 +123,8 @@ pub(super) struct Settings {
     pub(super) heartbeat: Option<i16>,
     /// How often what is mirrored is mirrored again, if rules are kept going.
     pub(super) rules: Option<Duration>,
+    /// How often both ends of a rule are compared, if they are.
+    pub(super) verify_rules: Option<Duration>,
 }
 
 impl Flags {
@@ -179,6 +185,7 @@ impl Flags {
             live,
             heartbeat: self.heartbeat(&env, live)?,
             rules: self.rules(&env)?,
+            verify_rules: self.verify_rules(&env)?,
         })
     }
 
@@ -219,6 +226,28 @@ impl Flags {
                 "--rules: this program was built without the drivers that rules need".into(),
             )),
             false => Ok(None),
+        }
+    }
+
+    fn verify_rules(&self, env: &Environment) -> Result<Option<Duration>, Failure> {
+        const NAME: &str = "MONITOR_VERIFY_RULES";
+        let named = match (self.verify_rules, env.get(NAME)) {
+            (Some(every), _) => Some(every),
+            (None, Some(text)) => {
+                let every = humantime::parse_duration(&text);
+                Some(every.map_err(|error| Failure::Usage(format!("{NAME}={text}: {error}")))?)
+            }
+            (None, None) => None,
+        };
+        let is_kept = self.rules || env.flag("MONITOR_RULES")?;
+        match named {
+            Some(_) if !is_kept => Err(Failure::Usage(
+                "--verify-rules needs --rules: the monitor compares what it keeps going; otherwise use `rules verify`".into(),
+            )),
+            Some(every) if every < Duration::from_secs(1) => {
+                Err(Failure::Usage("--verify-rules must be 1s or more".into()))
+            }
+            named => Ok(named),
         }
     }
 

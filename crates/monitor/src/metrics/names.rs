@@ -236,6 +236,23 @@ pub(crate) static METRICS: &[Metric] = &[
             out.milliseconds(copy.and_then(|copy| copy.left_ms));
         },
     ),
+    rule(
+        "replica_rule_verified_timestamp_seconds",
+        "When both ends of a rule were compared last. Absent while they were not.",
+        |rule, out| {
+            let verified = rule.last_stats.as_ref().and_then(|stats| stats.verified.as_ref());
+            out.value(verified.map(|verified| verified.at_ms as f64 / 1000.0));
+        },
+    ),
+    rule(
+        "replica_rule_differing_rows",
+        "Rows in which both ends of a rule differed when they were compared last. Absent while they were not.",
+        |rule, out| {
+            out.value(stats(rule, |stats| {
+                stats.verified.as_ref().map(|verified| verified.differing())
+            }))
+        },
+    ),
     counter(rule(
         "replica_rule_errors_total",
         "Failures of a rule since it exists. Absent while not counted.",

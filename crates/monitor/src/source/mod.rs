@@ -9,7 +9,7 @@ mod tree_file;
 mod watched;
 
 #[cfg(feature = "drivers")]
-pub use kept::{Declares, KeptRules, Told};
+pub use kept::{Declares, Keeping, KeptRules, Told};
 #[cfg(feature = "drivers")]
 pub use live::{LiveTree, watch_live};
 pub use recorded::Recorded;

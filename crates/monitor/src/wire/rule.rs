@@ -1,6 +1,6 @@
 //! One rule, and how its last run went.
 
-use replica_core::{CollectionStats, CopyProgress, Rule, SyncStats, Throttle};
+use replica_core::{CollectionStats, CopyProgress, Rule, RuleVerified, SyncStats, Throttle, VerifiedTable};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -122,6 +122,9 @@ pub(crate) struct StatsInfo<'a> {
     /// How far a copy or a mirror is that is under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     copy: Option<CopyInfo<'a>>,
+    /// What was found when both ends were compared last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<VerifiedInfo<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     details: Vec<CollectionInfo<'a>>,
 }
@@ -159,6 +162,59 @@ impl<'a> From<&'a CopyProgress> for CopyInfo<'a> {
     }
 }
 
+/// What was found when both ends of a rule were compared.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VerifiedInfo<'a> {
+    /// When that ended, in milliseconds since 1970.
+    at: i64,
+    /// Rows that differed, as far as they were counted.
+    differing: u64,
+    tables: Vec<VerifiedTableInfo<'a>>,
+    /// What could not be compared, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<&'a str>,
+}
+
+/// What was found of one table.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VerifiedTableInfo<'a> {
+    table: &'a str,
+    /// Where it was compared with its source: `project / replica`.
+    to: &'a str,
+    /// Rows of the source that were read.
+    rows: u64,
+    /// Rows that the target lacked.
+    missing: u64,
+    /// Rows that it had otherwise.
+    changed: u64,
+    /// Rows that only it had.
+    extra: u64,
+    /// Whether there are more than were counted.
+    and_more: bool,
+}
+
+impl<'a> From<&'a RuleVerified> for VerifiedInfo<'a> {
+    fn from(verified: &'a RuleVerified) -> Self {
+        let table = |table: &'a VerifiedTable| VerifiedTableInfo {
+            table: &table.table,
+            to: &table.to,
+            rows: table.rows,
+            missing: table.missing,
+            changed: table.changed,
+            extra: table.extra,
+            and_more: table.and_more,
+        };
+        Self {
+            at: verified.at_ms,
+            differing: verified.differing(),
+            tables: verified.tables.iter().map(table).collect(),
+            problems: verified.problems.iter().map(|why| &**why).collect(),
+        }
+    }
+}
+
 /// The same for one collection.
 #[derive(serde::Serialize, ToSchema)]
 struct CollectionInfo<'a> {
@@ -191,6 +247,7 @@ impl<'a> From<&'a SyncStats> for StatsInfo<'a> {
             backlog_bytes: stats.backlog_bytes,
             total_bytes: stats.total_bytes,
             copy: stats.copy.as_ref().map(CopyInfo::from),
+            verified: stats.verified.as_deref().map(VerifiedInfo::from),
             details: stats.details.iter().map(CollectionInfo::from).collect(),
         }
     }

@@ -18,6 +18,16 @@ fn bad_input_is_refused_with_the_reason() {
             "--heartbeat needs --live",
         ),
         (
+            &["--tree", "t.json", "--verify-rules", "1h"],
+            2,
+            "--verify-rules needs --rules",
+        ),
+        (
+            &["--tree", "t.json", "--rules", "--verify-rules", "1ms"],
+            2,
+            "must be 1s or more",
+        ),
+        (
             &["--tree", "t.json", "--live", "--heartbeat=0"],
             2,
             "must be 1 to 32767",

@@ -204,3 +204,46 @@ async fn a_rule_with_a_schedule_is_mirrored_at_its_times() -> Result<()> {
     assert_eq!(rules[1]["schedule"], "* * * * * *", "{rules}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_ends_of_a_rule_are_compared_while_it_streams() -> Result<()> {
+    let house = House::open().await?;
+    let tree = house.tree(json!({ "copy": cdc(&["users"]) }));
+    let monitor = Monitor::start(&tree, &["--rules", "--verify-rules", "1s", "--poll", "100"]);
+    let client: &Client = &monitor;
+    let told = stats(client, "copy", |stats| stats["verified"].is_object());
+    let verified = &told["verified"];
+    assert_eq!(
+        (
+            &verified["differing"],
+            &verified["tables"][0]["rows"],
+            &verified["tables"][0]["to"]
+        ),
+        (&json!(0), &json!(2), &json!("mirror / m")),
+        "{told}"
+    );
+    // What somebody else does to the target no log of the source tells.
+    let mut mirror = house.mirror.client().await?;
+    for statement in [
+        "DELETE FROM users WHERE id = 1",
+        "UPDATE users SET name = 'Eve' WHERE id = 2",
+        "INSERT INTO users VALUES (7, 'a stranger')",
+    ] {
+        mirror.execute(statement).await?;
+    }
+    let told = stats(client, "copy", |stats| stats["verified"]["differing"] == 3);
+    let table = &told["verified"]["tables"][0];
+    assert_eq!(
+        [
+            &table["missing"],
+            &table["changed"],
+            &table["extra"],
+            &table["andMore"]
+        ],
+        [&json!(1), &json!(1), &json!(1), &json!(false)]
+    );
+    let metrics = client.get("/metrics");
+    let line = "replica_rule_differing_rows{rule=\"copy\"} 3";
+    assert!(metrics.text().contains(line), "{}", metrics.text());
+    Ok(())
+}

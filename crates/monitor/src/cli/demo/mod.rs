@@ -76,6 +76,7 @@ Ctrl-C ends it.",
             watch: true,
             live: true,
             heartbeat: None,
+            verify_rules: Some(Duration::from_secs(60)),
             rules: Some(MIRRORS),
         }
     }

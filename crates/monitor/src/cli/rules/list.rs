@@ -3,9 +3,7 @@
 use crate::cli::Failure;
 use crate::cli::settings::tree_path;
 use crate::cli::tree;
-use crate::clock::now_ms;
-use crate::words::{plain, time};
-use replica_engine::rules::{Next, Schedule};
+use crate::words::plain;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -40,12 +38,24 @@ impl List {
     }
 }
 
+/// When it is mirrored, and when next.
+#[cfg(feature = "drivers")]
 fn scheduled(text: &str) -> String {
+    use replica_engine::rules::{Next, Schedule};
     let shown = plain(text);
-    match text.parse().map(|schedule: Schedule| schedule.next(now_ms())) {
+    match text
+        .parse()
+        .map(|schedule: Schedule| schedule.next(crate::clock::now_ms()))
+    {
         Ok(Next::After(_)) => format!("every {shown}"),
-        Ok(Next::At(at_ms)) => format!("at {shown} (UTC), next at {}", time(at_ms)),
+        Ok(Next::At(at_ms)) => format!("at {shown} (UTC), next at {}", crate::words::time(at_ms)),
         Ok(Next::Never) => format!("at {shown} (UTC), which never comes again"),
         Err(why) => format!("its schedule {text:?} {why}"),
     }
+}
+
+/// Who cannot run rules does not read schedules either.
+#[cfg(not(feature = "drivers"))]
+fn scheduled(text: &str) -> String {
+    format!("schedule: {}", plain(text))
 }

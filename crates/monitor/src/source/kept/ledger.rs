@@ -6,6 +6,7 @@ use replica_core::{CopyProgress, SyncStats};
 use replica_engine::rules::{Phase, Report};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// How long a streaming interval lasts, from its first change.
 const INTERVAL_MS: i64 = 60_000;
@@ -88,6 +89,15 @@ impl Ledger {
         (changed, runs)
     }
 
+    /// How far it lags, if it follows a log now and that is known.
+    pub(super) fn streaming_lag(&self) -> Option<Duration> {
+        let is_streaming = self.shown.phase.as_deref() == Some("streaming");
+        self.shown
+            .lag_ms
+            .filter(|_| is_streaming)
+            .map(Duration::from_millis)
+    }
+
     /// Figures of a run, with what is true of the way as a whole.
     fn with(&self, report: &Report, figures: SyncStats) -> SyncStats {
         let all = report.details.values();
@@ -166,7 +176,7 @@ fn counted(before: &BTreeMap<String, CollectionStats>, report: &Report) -> SyncS
 }
 
 /// Several ways as one rule: sums, the largest lag, and what the one does that is worst off.
-pub(super) fn merged(ledgers: &[Arc<Mutex<Ledger>>]) -> Arc<SyncStats> {
+pub(super) fn merged(ledgers: &[Arc<Mutex<Ledger>>]) -> SyncStats {
     let shown = |ledger: &Arc<Mutex<Ledger>>| {
         ledger
             .lock()
@@ -178,9 +188,9 @@ pub(super) fn merged(ledgers: &[Arc<Mutex<Ledger>>]) -> Arc<SyncStats> {
     all.sort_by_key(|stats| rank(stats.phase.as_deref()));
     let mut all = all.into_iter();
     let Some(worst) = all.next() else {
-        return Arc::default();
+        return SyncStats::default();
     };
-    Arc::new(all.fold(worst, joined))
+    all.fold(worst, joined)
 }
 
 /// The worst first.
@@ -216,6 +226,7 @@ fn joined(one: SyncStats, other: SyncStats) -> SyncStats {
         backlog_bytes: sum(one.backlog_bytes, other.backlog_bytes),
         total_bytes: sum(one.total_bytes, other.total_bytes),
         copy: one.copy.or(other.copy),
+        verified: one.verified.or(other.verified),
         details: details(one.details, other.details),
     }
 }
@@ -241,7 +252,6 @@ fn details(one: Vec<CollectionStats>, other: Vec<CollectionStats>) -> Vec<Collec
 mod tests {
     use super::*;
     use replica_engine::rules::Next;
-    use std::time::Duration;
 
     fn report(phase: Phase, created: u64) -> Report {
         let done = CollectionStats {

@@ -5,6 +5,7 @@
 
 mod fleet;
 mod ledger;
+mod verifier;
 
 use crate::clock::now_ms;
 use fleet::{Fleet, fed_lag, worse_lag};
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use verifier::{Found, Verifier};
 
 /// How often a rule that does much is looked at, and that a streaming interval ends though nothing happens.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -33,10 +35,19 @@ pub trait Declares: Source {
     fn tree(&self) -> Option<Arc<Tree>>;
 }
 
+/// How rules are kept going.
+#[derive(Clone, Copy, Debug)]
+pub struct Keeping {
+    /// Between the end of a mirror and the next one, of rules that are not followed and have no schedule.
+    pub every: Duration,
+    /// Between two comparisons of both ends of a rule that streams, if there are to be any.
+    pub verify: Option<Duration>,
+}
+
 /// A source whose rules are kept going.
 pub struct KeptRules<S> {
     inner: S,
-    every: Duration,
+    keeping: Keeping,
     events: mpsc::UnboundedSender<Event>,
     wake: Arc<Mutex<Option<Wake>>>,
     state: Mutex<State>,
@@ -63,6 +74,8 @@ struct Ways {
     /// Dropped, they end.
     _stop: watch::Sender<bool>,
     ledgers: Vec<Arc<Mutex<Ledger>>>,
+    /// What a comparison of both ends found last.
+    found: Found,
     valve: Valve,
     /// What turned it last.
     turned: Option<Reading>,
@@ -71,6 +84,15 @@ struct Ways {
 }
 
 impl Ways {
+    /// What it does, and what was found of it.
+    fn stats(&self) -> Arc<SyncStats> {
+        let mut stats = ledger::merged(&self.ledgers);
+        stats
+            .verified
+            .clone_from(&self.found.lock().unwrap_or_else(PoisonError::into_inner));
+        Arc::new(stats)
+    }
+
     /// Turns the valve, if that is something new: one look counts once.
     fn turn(&mut self, reading: Reading) {
         let reading = match (&self.turned, reading) {
@@ -100,12 +122,12 @@ impl Ways {
 }
 
 impl<S: Declares> KeptRules<S> {
-    /// Keeps the enabled rules of that source going; mirrors rest for `every`. Must be called on a tokio runtime.
-    pub fn of(inner: S, every: Duration) -> (Self, Told) {
+    /// Keeps the enabled rules of that source going. Must be called on a tokio runtime.
+    pub fn of(inner: S, keeping: Keeping) -> (Self, Told) {
         let (events, told) = mpsc::unbounded_channel();
         let kept = Self {
             inner,
-            every,
+            keeping,
             events,
             wake: Arc::default(),
             state: Mutex::default(),
@@ -148,7 +170,7 @@ impl<S: Declares> KeptRules<S> {
         let valve = Valve::new();
         let pace = Pace {
             valve: Some(valve.allowance()),
-            ..Pace::every(self.every)
+            ..Pace::every(self.keeping.every)
         };
         let ways = keep(&plan, &pace, &asked);
         let is_within = plan.rule.source == plan.rule.target;
@@ -169,8 +191,22 @@ impl<S: Declares> KeptRules<S> {
             ));
             ledger
         });
+        let ledgers: Vec<Arc<Mutex<Ledger>>> = ledgers.collect();
+        let found = Found::default();
+        if let Some(every) = self.keeping.verify {
+            let verifier = Verifier {
+                plan: Arc::clone(&plan),
+                every,
+                ledgers: ledgers.clone(),
+                found: Arc::clone(&found),
+                stop: asked,
+                wake: Arc::clone(&self.wake),
+            };
+            tokio::spawn(verifier.run());
+        }
         Ways {
-            ledgers: ledgers.collect(),
+            ledgers,
+            found,
             plan: Arc::clone(&plan),
             _stop: stop,
             valve,
@@ -186,7 +222,7 @@ impl<S: Declares> KeptRules<S> {
         state.turn_valves(&bare, now_ms());
         let stats = |rule: &Rule| match state.rules.get(&rule.name)? {
             Going::Refused(stats) => Some(Arc::clone(stats)),
-            Going::Kept(ways) => Some(ledger::merged(&ways.ledgers)),
+            Going::Kept(ways) => Some(ways.stats()),
         };
         let rules: Vec<Option<Arc<SyncStats>>> = bare.rules.iter().map(stats).collect();
         let lags = state.fed_lags(now_ms());

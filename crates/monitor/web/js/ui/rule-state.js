@@ -1,7 +1,7 @@
 /**
  * What a rule's last run tells: its state in words, shape and colour. Decides nothing about runs.
  */
-import { duration, num, rough, timeOf } from '../core/fmt.js';
+import { ago, duration, num, rough, timeOf } from '../core/fmt.js';
 
 /** Worst first; off is a decision of people and therefore never red. */
 export const RULE_STATES = [
@@ -21,6 +21,7 @@ export function ruleState(rule) {
   const stats = rule.lastStats;
   if (!stats) return UNSEEN;
   if (stats.failed > 0 || stats.lastError) return FAILING;
+  if (stats.verified?.differing > 0) return PROBLEM;
   if (stats.phase === 'resting' && stats.lastRun == null) return UNSEEN;
   return stats.phase === 'starting' || stats.phase === 'copying' ? COPYING : SYNCED;
 }
@@ -45,6 +46,23 @@ export const signed = (sign, count) => `${count === 0 ? '' : sign}${num(count)}`
 
 /** How long the last run took, in words, or ''. */
 export const runTook = (stats) => (stats?.durationMs == null ? '' : duration(stats.durationMs));
+
+/** What a comparison of both ends found: `1 204 rows the same, 3 minutes ago`, or how many differ; '' when there was none. */
+export function verifiedWords(verified, now) {
+  if (!verified) return '';
+  const rows = verified.tables.reduce((sum, table) => sum + table.rows, 0);
+  const more = verified.tables.some((table) => table.andMore) ? ' or more' : '';
+  const found = verified.differing > 0 ? `${num(verified.differing)}${more} rows differ, of ${num(rows)}` : verified.tables.length ? `${num(rows)} rows the same` : 'nothing compared';
+  return [`${found}, ${ago(verified.at, now)}`, ...(verified.problems ?? [])].join('; ');
+}
+
+/** The same, table by table, in a badge's words: `verified`, `3 rows differ`; '' when it was not compared. */
+export function tableVerified(verified, table) {
+  const own = verified?.tables.filter((one) => one.table === table) ?? [];
+  if (!own.length) return '';
+  const differing = own.reduce((sum, one) => sum + one.missing + one.changed + one.extra, 0);
+  return differing > 0 ? `${num(differing)}${own.some((one) => one.andMore) ? ' or more' : ''} rows differ` : 'verified';
+}
 
 /** How far a copy is: `1,200 of about 4,000 rows`, `30 s left`. */
 export function copyWords(copy) {

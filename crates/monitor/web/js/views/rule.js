@@ -8,7 +8,7 @@ import { utc } from '../core/prefs.js';
 import { href } from '../core/router.js';
 import { EventList, missing, trail } from '../ui/detail.js';
 import { card, facts } from '../ui/parts.js';
-import { RULE_STATES, arrow, behindWords, lastRun, ruleState, runFigures, runTook } from '../ui/rule-state.js';
+import { RULE_STATES, arrow, behindWords, lastRun, ruleState, runFigures, runTook, tableVerified, verifiedWords } from '../ui/rule-state.js';
 
 const COLUMNS = ['created', 'updated', 'deleted', 'skipped', 'errors'];
 
@@ -47,7 +47,7 @@ class RuleDetail {
 
   #draw(rule) {
     const now = this.store.serverNow();
-    const signature = JSON.stringify([rule, ago(lastRun(rule), now), ruleName(rule.name), utc()]);
+    const signature = JSON.stringify([rule, ago(lastRun(rule), now), verifiedWords(rule.lastStats?.verified, now), ruleName(rule.name), utc()]);
     if (signature === this.signature) return;
     this.signature = signature;
     const state = RULE_STATES[ruleState(rule)];
@@ -60,6 +60,7 @@ class RuleDetail {
       ['Conflicts', words(rule.conflictResolution ?? '—')],
       ['Now', rule.lastStats?.doing && freeText(rule.lastStats.doing)],
       ['Behind', behindWords(rule.lastStats).slice(1).join(' · ')],
+      ['Verified', verifiedWords(rule.lastStats?.verified, now)],
       ['Enabled', rule.enabled === false ? 'no' : 'yes'],
       ['Problem', rule.problem && freeText(rule.problem)],
     ]));
@@ -74,16 +75,23 @@ class RuleDetail {
       h('div', { class: 'tiles' }, runFigures(stats).map(({ text, long, bad }) => h('div', { class: 'tile' }, h('span', { class: `k ${bad ? 't-bad' : 'mid'}` }, long), h('span', { class: 'v' }, text)))),
       h('p', { class: 'sm dim' }, [Number.isNaN(at) ? 'time not told' : `${dateTime(at, utc())} (${ago(at, now)})`, runTook(stats) && `took ${runTook(stats)}`].filter(Boolean).join(' · ')),
       stats.lastError ? h('p', { class: 't-bad wrap' }, freeText(stats.lastError)) : null,
-      stats.details?.length ? perCollection(stats.details) : null,
+      stats.details?.length ? perCollection(stats.details, stats.verified) : null,
     ];
   }
 }
 
+/** @param {string} found see `tableVerified` */
+function verifiedBadge(found) {
+  if (!found) return null;
+  const [tone, picture] = found === 'verified' ? ['st-up', 'up'] : ['st-lag', 'lag'];
+  return h('span', { class: `badge ${tone}` }, icon(picture), found);
+}
+
 /** A figure that was not told is a dash, not a zero. */
-function perCollection(details) {
+function perCollection(details, verified) {
   return h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Per collection' }, h('table', { class: 'sm plain' },
     h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Collection'), COLUMNS.map((name) => h('th', { scope: 'col', class: 'num' }, name)))),
-    h('tbody', null, details.map((detail) => h('tr', null, h('th', { scope: 'row' }, freeText(String(detail.collection))), COLUMNS.map((name) => h('td', { class: `num${name === 'errors' && detail.errors > 0 ? ' t-bad' : ''}` }, num(detail[name]))))))));
+    h('tbody', null, details.map((detail) => h('tr', null, h('th', { scope: 'row' }, freeText(String(detail.collection)), ' ', verifiedBadge(tableVerified(verified, detail.collection))), COLUMNS.map((name) => h('td', { class: `num${name === 'errors' && detail.errors > 0 ? ' t-bad' : ''}` }, num(detail[name]))))))));
 }
 
 export default { path: 'rules', args: 1, title: 'Rule', name: ({ path }) => ruleName(path[1]).slice(0, 80), icon: 'rule', key: null, place: null, filters: false, create: (context) => new RuleDetail(context) };
