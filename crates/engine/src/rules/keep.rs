@@ -27,6 +27,8 @@ pub struct Pace {
     pub throttle: Throttle,
     /// What the replicas of its ends bear, if somebody looks at them.
     pub valve: Option<watch::Receiver<Allowance>>,
+    /// Nothing begins before the last sender of this is gone: whoever kept the rule going before might still claim its cursor.
+    pub after: Option<watch::Receiver<()>>,
 }
 
 impl Pace {
@@ -36,6 +38,7 @@ impl Pace {
             every,
             throttle: Throttle::default(),
             valve: None,
+            after: None,
         }
     }
 }
@@ -65,9 +68,13 @@ pub fn keep(plan: &Arc<Plan>, pace: &Pace, stop: &watch::Receiver<bool>) -> Vec<
             every,
             throttle,
             valve,
+            after,
         } = pace.clone();
         let task = tokio::spawn(async move {
             let direction = &plan.directions[at];
+            if !its_turn(after, &told).await {
+                return told.ended("it was asked to");
+            }
             let mut brake = Brake::new(direction.throttle.and(throttle), valve);
             let unfollowed = match plan.follows(direction) {
                 true => Stream::new(&plan, direction, told).run(&mut brake).await,
@@ -95,9 +102,12 @@ fn both_ways(plan: &Arc<Plan>, pace: &Pace, stop: &watch::Receiver<bool>) -> Vec
     };
     let ways: Vec<Way> = plan.directions.iter().map(way).collect();
     let reports: Vec<watch::Receiver<Report>> = ways.iter().map(|way| way.told.seen()).collect();
-    let running = Arc::clone(plan);
+    let (running, after) = (Arc::clone(plan), pace.after.clone());
     let mut task = Some(tokio::spawn(async move {
         if let (Some(rule), Ok(mut ways)) = (TwoWay::new(&running), <[Way; 2]>::try_from(ways)) {
+            if !its_turn(after, &ways[0].told).await {
+                return ways.iter().for_each(|way| way.told.ended("it was asked to"));
+            }
             rule.run(&mut ways).await;
         }
     }));
@@ -114,6 +124,13 @@ fn both_ways(plan: &Arc<Plan>, pace: &Pace, stop: &watch::Receiver<bool>) -> Vec
         }
     });
     kept.collect()
+}
+
+/// Waits until whoever was before is gone; false if it is to stop.
+async fn its_turn(after: Option<watch::Receiver<()>>, told: &Told) -> bool {
+    let Some(mut before) = after else { return true };
+    let gone = async { while before.changed().await.is_ok() {} };
+    told.stop_or(gone).await.is_some()
 }
 
 /// Mirrors, rests, and mirrors again.

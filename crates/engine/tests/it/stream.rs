@@ -653,3 +653,46 @@ async fn links_that_are_cut_and_servers_that_are_killed_lose_nothing() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_begins_before_whoever_was_before_is_gone() -> Result<()> {
+    let lab = Lab::new()?;
+    let (source, target) = (sqlite(&lab, "source").await?, sqlite(&lab, "target").await?);
+    source
+        .execute(&[
+            "CREATE TABLE t (id INTEGER PRIMARY KEY)",
+            "INSERT INTO t VALUES (1)",
+        ])
+        .await?;
+    let plan = plan(&source, &target)?;
+    let (before, gone) = watch::channel(());
+    let pace = Pace {
+        after: Some(gone),
+        ..Pace::every(SOON)
+    };
+    // One that is to stop before its turn ends.
+    let (stop, asked) = watch::channel(true);
+    let early = keep(&plan, &pace, &asked).remove(0);
+    early.task.await?;
+    let phase = early.report.borrow().phase.clone();
+    assert!(matches!(phase, Phase::Ended { .. }), "{phase:?}");
+    stop.send(false)?;
+    let way = keep(&plan, &pace, &asked).remove(0);
+    let running = Running {
+        seen: way.report,
+        stop,
+        task: way.task,
+    };
+    let cursors = "SELECT count(*) FROM sqlite_schema WHERE name = '_rm_cursor'";
+    assert_eq!(
+        (target.query(cursors).await?.as_str(), running.now().phase),
+        ("0", Phase::Starting)
+    );
+    drop(before);
+    running
+        .until("it streams", |now| now.phase == Phase::Streaming)
+        .await?;
+    assert_eq!(target.query("SELECT count(*) FROM t").await?, "1");
+    running.stopped().await?;
+    Ok(())
+}

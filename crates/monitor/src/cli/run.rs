@@ -67,6 +67,7 @@ impl Run {
                 bytes: self.throttle_bytes,
             },
             valve: None,
+            after: None,
         };
         let wanted = |rule: &&Rule| match self.rules.is_empty() {
             true => rule.enabled,

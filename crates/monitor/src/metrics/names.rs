@@ -236,6 +236,11 @@ pub(crate) static METRICS: &[Metric] = &[
             out.milliseconds(copy.and_then(|copy| copy.left_ms));
         },
     ),
+    counter(rule(
+        "replica_rule_conflicts_total",
+        "Changes that lost against those of the other side, of a rule that goes both ways, since the monitor was started.",
+        |rule, out| out.value(stats(rule, |stats| stats.conflicts)),
+    )),
     rule(
         "replica_rule_verified_timestamp_seconds",
         "When both ends of a rule were compared last. Absent while they were not.",

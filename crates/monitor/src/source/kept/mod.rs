@@ -58,6 +58,8 @@ struct State {
     /// What the rules were started from.
     tree: Option<Arc<Tree>>,
     rules: BTreeMap<Name, Going>,
+    /// Of each rule that was started: its senders are gone once it has ended.
+    started: BTreeMap<Name, watch::Receiver<()>>,
     fleet: Fleet,
     /// What was said last, and what it was made of: the same is said with the same pointer.
     said: Option<(Arc<Snapshot>, Arc<Snapshot>)>,
@@ -156,7 +158,13 @@ impl<S: Declares> KeptRules<S> {
                 Err(why) => Going::Refused(Arc::new(refused(why.to_string()))),
                 Ok(plan) => match before.remove(&rule.name) {
                     Some(Going::Kept(ways)) if ways.plan.is_same(&plan) => Going::Kept(ways),
-                    _ => Going::Kept(self.start(plan)),
+                    former => {
+                        // Dropped, it is asked to end.
+                        drop(former);
+                        let (here, gone) = watch::channel(());
+                        let before = state.started.insert(Arc::clone(&rule.name), gone);
+                        Going::Kept(self.start(plan, before, &Arc::new(here)))
+                    }
                 },
             };
             state.rules.insert(Arc::clone(&rule.name), going);
@@ -164,12 +172,14 @@ impl<S: Declares> KeptRules<S> {
         state.tree = Some(tree);
     }
 
-    fn start(&self, plan: Plan) -> Ways {
+    /// Starts a rule, once whoever kept it going `before` has ended. Its own ways hold on to `here` until they have.
+    fn start(&self, plan: Plan, before: Option<watch::Receiver<()>>, here: &Arc<watch::Sender<()>>) -> Ways {
         let plan = Arc::new(plan);
         let (stop, asked) = watch::channel(false);
         let valve = Valve::new();
         let pace = Pace {
             valve: Some(valve.allowance()),
+            after: before,
             ..Pace::every(self.keeping.every)
         };
         let ways = keep(&plan, &pace, &asked);
@@ -182,13 +192,12 @@ impl<S: Declares> KeptRules<S> {
             let to = (!alone).then(|| way.to.clone());
             let ledger = Arc::new(Mutex::new(Ledger::new(to)));
             let (rule, events) = (Arc::clone(&plan.rule.name), self.events.clone());
-            tokio::spawn(book(
-                way,
-                Arc::clone(&ledger),
-                rule,
-                events,
-                Arc::clone(&self.wake),
-            ));
+            let booked = book(way, Arc::clone(&ledger), rule, events, Arc::clone(&self.wake));
+            let here = Arc::clone(here);
+            tokio::spawn(async move {
+                booked.await;
+                drop(here);
+            });
             ledger
         });
         let ledgers: Vec<Arc<Mutex<Ledger>>> = ledgers.collect();

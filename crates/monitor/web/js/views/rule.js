@@ -56,6 +56,7 @@ class RuleDetail {
     replace(this.facts, facts([
       ['Flow', h('span', null, project(rule.source), ` ${arrow(rule)} `, project(rule.target))],
       ['Mode', rule.mode],
+      ['Schedule', rule.schedule && freeText(rule.schedule)],
       ['Collections', rule.collections?.length ? freeText(rule.collections.join(', ')) : 'every collection'],
       ['Conflicts', words(rule.conflictResolution ?? '—')],
       ['Now', rule.lastStats?.doing && freeText(rule.lastStats.doing)],
