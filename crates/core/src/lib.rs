@@ -30,8 +30,8 @@ pub use lag::{Lag, Verdict};
 pub use observed::{Link, LinkState, Observed, Runway};
 pub use replica::{Dialect, PoolLimits, PoolUsage, Replica, Role, State};
 pub use rule::{
-    CollectionStats, ConflictResolution, CopyProgress, Rule, RuleMode, RuleVerified, SyncStats, Throttle,
-    VerifiedTable,
+    CollectionStats, ConflictResolution, CopyProgress, Rule, RuleMode, RuleVerified, SyncStats, TableMap,
+    Throttle, VerifiedTable,
 };
 pub use secret::Secret;
 pub use snapshot::{Capabilities, Problem, Project, Routing, Severity, Snapshot, SourceInfo};

@@ -4,6 +4,7 @@
 
 use crate::Name;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How a rule moves data.
@@ -77,6 +78,15 @@ impl ConflictResolution {
             .find(|(known, _)| *known == word)
             .map(|(_, policy)| *policy)
     }
+}
+
+/// What a table and its columns are called in the target of a rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableMap {
+    /// The table; absent where it is called the same.
+    pub to: Option<Name>,
+    /// Those of its columns that are called otherwise, by their names in the source.
+    pub columns: BTreeMap<Name, Name>,
 }
 
 /// How fast rows may be written, at most: by a rule, or into a replica. What is absent is not limited.
@@ -231,6 +241,8 @@ pub struct Rule {
     pub mode: RuleMode,
     /// The tables, or `*` for all of the source master's.
     pub collections: Vec<Name>,
+    /// What tables are called in the target, by their names in the source, where that is not the same.
+    pub map: BTreeMap<Name, TableMap>,
     /// Who wins a conflict.
     pub conflict_resolution: ConflictResolution,
     /// Whether it is meant to run.
@@ -259,6 +271,7 @@ impl Rule {
             target: target.into(),
             mode,
             collections: Vec::new(),
+            map: BTreeMap::new(),
             conflict_resolution: ConflictResolution::default(),
             enabled: true,
             throttle: Throttle::default(),
@@ -275,6 +288,7 @@ impl Rule {
             && self.target == other.target
             && self.mode == other.mode
             && self.collections == other.collections
+            && self.map == other.map
             && self.conflict_resolution == other.conflict_resolution
             && self.enabled == other.enabled
             && self.throttle == other.throttle

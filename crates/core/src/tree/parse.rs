@@ -12,10 +12,10 @@ use super::json::Entries;
 use super::{Tree, TreeProject, TreeReplica, Uri, comments};
 use crate::{
     ConflictResolution, Dialect, Name, PoolLimits, Problem, Role, Routing, Rule, RuleMode, Secret, Severity,
-    Throttle,
+    TableMap, Throttle,
 };
 use serde_json::value::RawValue;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Said of a replica whose password is only asterisks.
@@ -284,6 +284,46 @@ impl<'t> Reader<'t> {
         throttle
     }
 
+    /// `"users": "people"`, or `"users": { "to": "people", "columns": { "id": "key" } }`.
+    fn map(&mut self, value: &'t RawValue, path: &Path<'_>) -> BTreeMap<Name, TableMap> {
+        let mut map = BTreeMap::new();
+        for (table, value) in self.object(value, path).unwrap_or_default() {
+            let path = path.to(&table);
+            let mut own = TableMap::default();
+            if !value.get().starts_with('{') {
+                own.to = self.new_name(value, &path);
+            } else {
+                for (key, value) in self.object(value, &path).unwrap_or_default() {
+                    let path = path.to(&key);
+                    match &*key {
+                        "to" => own.to = self.new_name(value, &path),
+                        "columns" => own.columns = self.columns(value, &path),
+                        _ => self.warn(value, &path, "is unknown here: a table has to and columns"),
+                    }
+                }
+            }
+            map.insert(Name::from(&*table), own);
+        }
+        map
+    }
+
+    fn columns(&mut self, value: &'t RawValue, path: &Path<'_>) -> BTreeMap<Name, Name> {
+        let columns = self.object(value, path).unwrap_or_default();
+        let named = columns.into_iter().filter_map(|(column, value)| {
+            let name = self.new_name(value, &path.to(&column))?;
+            Some((Name::from(&*column), name))
+        });
+        named.collect()
+    }
+
+    fn new_name(&mut self, value: &'t RawValue, path: &Path<'_>) -> Option<Name> {
+        let name = self.string(value, path)?;
+        match name.is_empty() {
+            true => self.error(value, path, "must not be empty"),
+            false => Some(name.into()),
+        }
+    }
+
     fn rules(&mut self, entries: Vec<Entry<'t>>) -> Vec<Rule> {
         let root = Path::root("rules");
         entries
@@ -316,6 +356,7 @@ impl<'t> Reader<'t> {
                 }
                 "enabled" => rule.enabled = self.boolean(value, &path).unwrap_or(true),
                 "throttle" => rule.throttle = self.throttle(value, &path),
+                "map" => rule.map = self.map(value, &path),
                 "schedule" => rule.schedule = self.string(value, &path).map(Name::from),
                 _ => {}
             }

@@ -16,14 +16,16 @@ impl Copied {
         Self(serde_json::from_str(tables).unwrap_or_default())
     }
 
-    pub(super) fn of<'t>(tables: impl Iterator<Item = &'t Table>) -> Self {
-        Self(tables.map(|table| (table.name.clone(), columns(table))).collect())
+    /// Of what is read and what is written of each.
+    pub(super) fn of<'t>(pairs: impl Iterator<Item = (&'t Table, &'t Table)>) -> Self {
+        let of = |(read, written): (&Table, &Table)| (read.name.clone(), columns(read, written));
+        Self(pairs.map(of).collect())
     }
 
-    pub(super) fn has(&self, table: &Table) -> bool {
+    pub(super) fn has(&self, read: &Table, written: &Table) -> bool {
         self.0
-            .get(&table.name)
-            .is_some_and(|known| *known == columns(table))
+            .get(&read.name)
+            .is_some_and(|known| *known == columns(read, written))
     }
 
     /// Names of tables differ in more than case: the target may write them otherwise.
@@ -38,9 +40,23 @@ impl Copied {
 }
 
 /// Names, kinds and key, in few bytes: a cursor may stand for a thousand tables.
-fn columns(table: &Table) -> String {
-    let described = format!("{:?} {:?}", table.columns, table.key);
+fn columns(read: &Table, written: &Table) -> String {
+    let mut described = format!("{:?} {:?}", read.columns, read.key);
+    // What goes elsewhere now was not copied to there.
+    if let Some(called) = called_otherwise(read, written) {
+        described.push_str(&called);
+    }
     hex::encode(&Sha256::digest(described)[..8])
+}
+
+/// What the target calls it, if that differs in more than case.
+fn called_otherwise(read: &Table, written: &Table) -> Option<String> {
+    let names = |table: &Table| {
+        let columns = table.columns.iter().map(|column| column.name.to_lowercase());
+        format!(" {} {:?}", table.name.to_lowercase(), columns.collect::<Vec<_>>())
+    };
+    let called = names(written);
+    (called != names(read)).then_some(called)
 }
 
 #[cfg(test)]
@@ -65,11 +81,17 @@ mod tests {
     #[test]
     fn a_table_with_other_columns_was_not_copied() {
         let before = table(&[Kind::Int]);
-        let mut copied = Copied::read(&Copied::of([&before].into_iter()).written());
-        assert!(copied.has(&before));
-        assert!(!copied.has(&table(&[Kind::Int, Kind::Text])) && !copied.has(&table(&[Kind::Text])));
+        let mut copied = Copied::read(&Copied::of([(&before, &before)].into_iter()).written());
+        let elsewhere = Table {
+            name: "other".to_owned(),
+            ..before.clone()
+        };
+        assert!(copied.has(&before, &before) && !copied.has(&before, &elsewhere));
+        for other in [table(&[Kind::Int, Kind::Text]), table(&[Kind::Text])] {
+            assert!(!copied.has(&other, &other));
+        }
         copied.forget("T");
-        assert!(!copied.has(&before));
-        assert!(!Copied::read("[\"t\"]").has(&before));
+        assert!(!copied.has(&before, &before));
+        assert!(!Copied::read("[\"t\"]").has(&before, &before));
     }
 }

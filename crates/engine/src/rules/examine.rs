@@ -1,6 +1,7 @@
 //! What running a rule would do, without doing it.
 
 use super::conflict::{NO_STAMP, stamp};
+use super::names::Names;
 use super::plan::{Direction, Plan};
 use super::stopped::late;
 use super::table::{Column, Table};
@@ -102,12 +103,14 @@ fn outlooks(
     source: &[Table],
     target: &[Table],
 ) -> Vec<(String, Outlook)> {
-    let chosen = chosen(source, &plan.rule.collections);
+    let chosen = chosen(source, &plan.rule.collections, &plan.names);
+    let idle = plan.names.idle(&chosen.tables);
     let mut all: Vec<(String, Outlook)> = Vec::new();
     for table in chosen.tables {
+        let called = plan.names.there(table);
         let there = target
             .iter()
-            .find(|found| found.name.eq_ignore_ascii_case(&table.name));
+            .find(|found| found.name.eq_ignore_ascii_case(&called.name));
         let no_stamp = plan.rule.mode == RuleMode::Bidirectional
             && plan.rule.conflict_resolution == ConflictResolution::Timestamp
             && stamp(table).is_none();
@@ -116,31 +119,35 @@ fn outlooks(
             continue;
         }
         let outlook = match there {
-            Some(there) => widened(table, there, direction),
+            Some(there) => widened((table, &plan.names), there, direction),
             None => table
-                .into_target(&as_created(table, direction))
+                .into_target(&as_created(&called, direction), &plan.names)
                 .map(|_| Outlook::Created),
         };
         all.push((table.name.clone(), outlook.unwrap_or_else(Outlook::Refused)));
     }
-    let missing = chosen.missing.into_iter();
-    all.extend(missing.map(|name| (name, Outlook::Refused(NO_SUCH_TABLE.to_owned()))));
+    let refused = chosen.refused.into_iter().chain(idle);
+    all.extend(refused.map(|(name, why)| (name, Outlook::Refused(why))));
     all
 }
 
 /// Both ends have the table, perhaps not with the same columns.
-fn widened(table: &Table, there: &Table, direction: &Direction) -> Result<Outlook, String> {
-    let lacking = table.lacking(there);
-    let names: Vec<String> = lacking.iter().map(|column| column.name.clone()).collect();
+fn widened(
+    (table, names): (&Table, &Names),
+    there: &Table,
+    direction: &Direction,
+) -> Result<Outlook, String> {
+    let lacking = names.there(table).lacking(there);
+    let added: Vec<String> = lacking.iter().map(|column| column.name.clone()).collect();
     let mut wider = there.clone();
     wider.columns.extend(lacking.into_iter().map(|column| Column {
         kind: direction.to.kind_of(column.kind),
         ..column
     }));
-    table.into_target(&wider)?;
-    Ok(match names.is_empty() {
+    table.into_target(&wider, names)?;
+    Ok(match added.is_empty() {
         true => Outlook::Mirrored,
-        false => Outlook::Widened(names),
+        false => Outlook::Widened(added),
     })
 }
 
@@ -162,18 +169,23 @@ pub(super) const NO_SUCH_TABLE: &str = "the source has no such table";
 /// The tables of a source that a rule is about.
 pub(super) struct Chosen<'t> {
     pub(super) tables: Vec<&'t Table>,
-    /// Named, and not there.
-    pub(super) missing: Vec<String>,
+    /// Named and not there, or of one name in the target; each with why.
+    pub(super) refused: Vec<(String, String)>,
 }
 
 /// `*` is every table that the source has now.
-pub(super) fn chosen<'t>(source: &'t [Table], collections: &[impl AsRef<str>]) -> Chosen<'t> {
+pub(super) fn chosen<'t>(source: &'t [Table], collections: &[impl AsRef<str>], names: &Names) -> Chosen<'t> {
     let all = collections.iter().any(|name| name.as_ref() == "*");
     let named = |name: &str| collections.iter().any(|wanted| wanted.as_ref() == name);
     let is_there = |name: &str| source.iter().any(|table| table.name == name);
-    let names = collections.iter().map(AsRef::as_ref).filter(|name| *name != "*");
-    Chosen {
-        tables: source.iter().filter(|table| all || named(&table.name)).collect(),
-        missing: names.filter(|name| !is_there(name)).map(str::to_owned).collect(),
-    }
+    let wanted = collections.iter().map(AsRef::as_ref).filter(|name| *name != "*");
+    let missing = wanted.filter(|name| !is_there(name));
+    let mut refused: Vec<(String, String)> = missing
+        .map(|name| (name.to_owned(), NO_SUCH_TABLE.to_owned()))
+        .collect();
+    let tables: Vec<&Table> = source.iter().filter(|table| all || named(&table.name)).collect();
+    // Two in one would delete each other's rows.
+    let (tables, doubled) = names.apart(tables);
+    refused.extend(doubled);
+    Chosen { tables, refused }
 }

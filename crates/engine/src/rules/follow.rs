@@ -119,7 +119,9 @@ pub(super) async fn next(log: &mut dyn ChangeLog, most: usize) -> Result<Slice, 
 pub(super) struct Writer<'s> {
     pub(super) told: &'s Told,
     target: Box<dyn Store>,
-    /// As the target knows them, in the order of the log's.
+    /// What the source calls them, in the order of the log's.
+    called: Vec<String>,
+    /// As the target knows them.
     tables: Vec<Table>,
     mark: Mark,
     pub(super) cursor: Cursor,
@@ -132,7 +134,7 @@ impl<'s> Writer<'s> {
     pub(super) fn new(
         told: &'s Told,
         target: Box<dyn Store>,
-        tables: Vec<Table>,
+        (read, tables): (&[Table], Vec<Table>),
         mark: Mark,
         (cursor, mut owed): (Cursor, Owed),
     ) -> Self {
@@ -141,6 +143,7 @@ impl<'s> Writer<'s> {
         Self {
             told,
             target,
+            called: read.iter().map(|table| table.name.clone()).collect(),
             tables,
             mark,
             cursor,
@@ -180,7 +183,7 @@ impl<'s> Writer<'s> {
             return Ok(());
         }
         let mut copied = Copied::read(&self.cursor.tables);
-        again.iter().for_each(|at| copied.forget(&self.tables[*at].name));
+        again.iter().for_each(|at| copied.forget(&self.called[*at]));
         self.cursor.tables = copied.written();
         if let Some(until) = until {
             self.cursor.position = until;
@@ -273,12 +276,18 @@ impl<'s> Writer<'s> {
 
     fn count(&mut self, batch: &Batch) {
         for part in &batch.parts {
-            let mut done = nothing(&part.table.name);
+            let mut done = nothing(self.called(&part.table));
             count(&part.changes, &mut done);
             self.owed.paid(part);
             self.told.tell(|report| report.add(&done));
         }
         self.show_owed();
+    }
+
+    /// What the source calls a table of the target.
+    fn called<'t>(&'t self, table: &'t Table) -> &'t str {
+        let at = self.tables.iter().position(|own| own.name == table.name);
+        at.map_or(&table.name, |at| &self.called[at])
     }
 
     fn show_owed(&self) {
@@ -320,7 +329,7 @@ impl<'s> Writer<'s> {
             self.owed.note(part, why);
             let done = CollectionStats {
                 errors,
-                ..nothing(&part.table.name)
+                ..nothing(self.called(&part.table))
             };
             self.told.tell(|report| report.add(&done));
         }

@@ -209,7 +209,9 @@ async fn mirror(
     let target = within("target", direction.to.open()).await?;
     told.copying(why);
     let (progress, stop) = (|now: &Progress| told.progress(now), || told.is_to_stop());
-    let mut run = SnapshotRun::new(source, target, &progress, &stop).braked(brake, told);
+    let mut run = SnapshotRun::new(source, target, &progress, &stop)
+        .named(&plan.names)
+        .braked(brake, told);
     let ended = run.run(&plan.rule.collections).await;
     told.tell(|report| {
         run.details.iter().for_each(|done| report.add(done));

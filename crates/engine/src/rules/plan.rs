@@ -4,6 +4,7 @@ use crate::driver::driver_of;
 use crate::fault::{Fault, FaultKind};
 use crate::rules::cell::Kind;
 use crate::rules::log::{ChangeLog, Findings, Reader};
+use crate::rules::names::Names;
 use crate::rules::schedule::Schedule;
 use crate::rules::store::{Ends, Store};
 use crate::rules::table::Table;
@@ -39,6 +40,8 @@ pub struct Plan {
     pub rule: Rule,
     /// When it is mirrored again, if that is declared.
     pub schedule: Option<Schedule>,
+    /// What tables and columns are called in the target.
+    pub names: Names,
     /// Each is run on its own.
     pub directions: Vec<Direction>,
 }
@@ -101,17 +104,14 @@ impl Plan {
         };
         let mut directions: Vec<Direction> = targets.iter().map(|to| way(&from, to)).collect();
         if rule.mode == RuleMode::Bidirectional {
-            if rule.source == rule.target {
-                return Err(wrong(
-                    "it goes both ways, which needs two projects: slaves of one are only fed".to_owned(),
-                ));
-            }
+            goes_both_ways(rule).map_err(wrong)?;
             directions.extend(targets.iter().map(|to| way(to, &from)));
         }
         let schedule = schedule(rule).map_err(wrong)?;
         Ok(Self {
             rule: rule.clone(),
             schedule,
+            names: Names::of(&rule.map),
             directions,
         })
     }
@@ -133,6 +133,19 @@ impl Plan {
     /// Whether that way of the rule follows a log; otherwise it is mirrored again and again.
     pub fn follows(&self, direction: &Direction) -> bool {
         self.rule.mode != RuleMode::Snapshot && direction.from.has_log()
+    }
+}
+
+/// Whether rows of it can go both ways, rather than why not.
+fn goes_both_ways(rule: &Rule) -> Result<(), String> {
+    if rule.source == rule.target {
+        return Err("it goes both ways, which needs two projects: slaves of one are only fed".to_owned());
+    }
+    match rule.map.is_empty() {
+        true => Ok(()),
+        false => {
+            Err("it goes both ways, and has a map: tables have the same names at both ends then".to_owned())
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use super::batch::{Batch, Mark};
 use super::brake::{Brake, Written};
 use super::conflict::source_wins;
 use super::diff::diff;
-use super::examine::{Chosen, NO_SUCH_TABLE, chosen};
+use super::examine::{Chosen, chosen};
+use super::names::Names;
 use super::report::Told;
 use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::{Change, Key, Rejected, Row, Store, StoreError};
@@ -63,6 +64,7 @@ pub struct SnapshotRun<'r> {
     told: &'r (dyn Fn(&Progress) + Sync),
     stop: &'r (dyn Fn() -> bool + Sync),
     progress: Progress,
+    names: Names,
     fence: Option<Mark>,
     brake: Option<(&'r mut Brake, &'r Told)>,
     /// Whether it merges, and which of two rows stays then.
@@ -96,6 +98,7 @@ impl<'r> SnapshotRun<'r> {
             told,
             stop,
             progress,
+            names: Names::default(),
             fence: None,
             brake: None,
             merge: None,
@@ -106,6 +109,13 @@ impl<'r> SnapshotRun<'r> {
             batches: 0,
             refused: BTreeMap::new(),
         }
+    }
+
+    /// Tables and columns have these names in the target.
+    #[must_use]
+    pub fn named(self, names: &Names) -> Self {
+        let names = names.clone();
+        Self { names, ..self }
     }
 
     /// Writes only while this cursor is one's own.
@@ -145,9 +155,8 @@ impl<'r> SnapshotRun<'r> {
     ) -> Result<Vec<(Table, Table)>, Stopped> {
         let theirs = within("source", self.source.tables()).await?;
         self.listed.clone_from(&theirs);
-        let Chosen { tables, missing } = chosen(&theirs, collections);
-        let missing = missing.into_iter().map(|name| (name, NO_SUCH_TABLE.to_owned()));
-        self.refused.extend(missing);
+        let Chosen { tables, refused } = chosen(&theirs, collections, &self.names);
+        self.refused.extend(refused);
         let mut pairs = Vec::new();
         for table in tables {
             match self.prepare(table).await? {
@@ -190,27 +199,28 @@ impl<'r> SnapshotRun<'r> {
 
     /// What is read and what is written of a table, which is created where the target lacks it, and gets the columns that it lacks.
     async fn prepare(&mut self, table: &Table) -> Result<Result<(Table, Table), String>, Stopped> {
-        let mut there = self.there(table).await?;
+        let called = self.names.there(table);
+        let mut there = self.there(&called).await?;
         let lacking = there
             .as_ref()
-            .map(|there| (there.name.clone(), table.lacking(there)));
+            .map(|there| (there.name.clone(), called.lacking(there)));
         match lacking {
             None if !table.key.is_empty() => {
-                within("target", self.target.create(table)).await?;
-                there = self.there(table).await?;
+                within("target", self.target.create(&called)).await?;
+                there = self.there(&called).await?;
             }
             Some((name, lacking)) if !table.key.is_empty() && !lacking.is_empty() => {
                 within("target", self.target.widen(&name, &lacking)).await?;
-                there = self.there(table).await?;
+                there = self.there(&called).await?;
             }
             _ => {}
         }
         Ok(match there {
-            Some(there) => table.into_target(&there),
-            None => table.into_target(&Table {
-                columns: Vec::new(),
-                ..table.clone()
-            }),
+            Some(there) => table.into_target(&there, &self.names),
+            None => {
+                let columns = Vec::new();
+                table.into_target(&Table { columns, ..called }, &self.names)
+            }
         })
     }
 

@@ -91,6 +91,7 @@ impl<'p> Stream<'p> {
             || self.told.is_to_stop(),
         );
         let mut run = SnapshotRun::new(source, target, &told, &stop)
+            .named(&self.plan.names)
             .fenced(mark.clone())
             .braked(brake, &self.told);
         let mut pairs = run.pairs(&self.plan.rule.collections).await?;
@@ -124,9 +125,9 @@ impl<'p> Stream<'p> {
         for (rejected, key) in run.rejected.iter().zip(&run.rejected_keys) {
             owed.owe(&rejected.table, key.clone(), &rejected.why);
         }
-        cursor.tables = Copied::of(pairs.iter().map(|(read, _)| read)).written();
+        cursor.tables = Copied::of(pairs.iter().map(|(read, written)| (read, written))).written();
         let target = run.into_target();
-        let mut writer = Writer::new(&self.told, target, written, mark, (cursor, owed));
+        let mut writer = Writer::new(&self.told, target, (&read, written), mark, (cursor, owed));
         writer.save().await?;
         self.told.tell(|report| report.phase = Phase::Streaming);
         Following::new(log, writer, brake, review).follow().await
@@ -173,8 +174,9 @@ pub(super) async fn claim(
 /// The tables of which the cursor does not say that they were copied as they are, and those whose log begins only now.
 pub(super) fn uncopied(pairs: &[(Table, Table)], fresh: &[&str], cursor: &Cursor) -> Vec<(Table, Table)> {
     let copied = Copied::read(&cursor.tables);
-    let is_missing = |read: &Table| !copied.has(read) || fresh.contains(&read.name.as_str());
-    let missing = pairs.iter().filter(|(read, _)| is_missing(read));
+    let is_missing =
+        |(read, written): &&(Table, Table)| !copied.has(read, written) || fresh.contains(&read.name.as_str());
+    let missing = pairs.iter().filter(is_missing);
     missing.cloned().collect()
 }
 

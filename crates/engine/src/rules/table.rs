@@ -1,6 +1,8 @@
 //! What is known of a table before its rows are touched.
 
 use super::cell::{Cell, Kind};
+use super::names::Names;
+use std::collections::HashSet;
 
 /// A table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,12 +66,17 @@ impl Table {
             .collect()
     }
 
-    /// What of this table goes into that one: the columns of both, in this one's order. A sentence says why nothing can.
-    pub fn into_target(&self, target: &Self) -> Result<(Self, Self), String> {
+    /// What of this table goes into that one: the columns of both, in this one's order, as `names` calls them there. A sentence says why
+    /// nothing can.
+    pub fn into_target(&self, target: &Self, names: &Names) -> Result<(Self, Self), String> {
+        let called = names.there(self);
+        if let Some(name) = called.doubled() {
+            return Err(format!("two of its columns would be {name:?} in the target"));
+        }
         if self.key.is_empty() {
             return Err("it has no primary key, so its rows cannot be told apart".to_owned());
         }
-        let names = |table: &Self| -> Vec<String> {
+        let key = |table: &Self| -> Vec<String> {
             table
                 .key_columns()
                 .map(|column| column.name.to_lowercase())
@@ -81,16 +88,17 @@ impl Table {
                 "its primary key has the column {name:?} of {kind:?}, which databases order differently"
             ));
         }
-        if names(self) != names(target) {
-            let (ours, theirs) = (names(self).join(", "), names(target).join(", "));
+        if key(&called) != key(target) {
+            let (ours, theirs) = (key(&called).join(", "), key(target).join(", "));
             return Err(format!(
                 "its primary key is ({ours}), that of the target's table is ({theirs})"
             ));
         }
         let (mut read, mut written) = (Vec::new(), Vec::new());
-        for column in self.columns.iter().filter(|column| !column.generated) {
-            let Some(found) = target.column(&column.name) else {
-                return Err(format!("the target's table has no column {:?}", column.name));
+        let pairs = self.columns.iter().zip(&called.columns);
+        for (column, called) in pairs.filter(|(column, _)| !column.generated) {
+            let Some(found) = target.column(&called.name) else {
+                return Err(format!("the target's table has no column {:?}", called.name));
             };
             if found.generated {
                 return Err(format!("the target computes the column {:?} itself", found.name));
@@ -106,6 +114,13 @@ impl Table {
             written.push(found.clone());
         }
         Ok((self.of(read), target.of(written)))
+    }
+
+    /// A name that two columns have, where case tells no names apart.
+    fn doubled(&self) -> Option<&str> {
+        let mut seen = HashSet::new();
+        let mut names = self.columns.iter().map(|column| column.name.as_str());
+        names.find(|name| !seen.insert(name.to_lowercase()))
     }
 
     /// The same with these columns only. The key is among them.
@@ -147,7 +162,7 @@ mod tests {
             ("extra", Kind::Text),
             ("a", Kind::Text),
         ]);
-        let (read, written) = source.into_target(&target).unwrap();
+        let (read, written) = source.into_target(&target, &Names::default()).unwrap();
         let names = |table: &Table| {
             table
                 .columns
@@ -167,7 +182,7 @@ mod tests {
     #[test]
     fn what_cannot_go_is_said() {
         let source = table(&[("id", Kind::Int), ("a", Kind::Text)]);
-        let why = |target: Table| source.into_target(&target).unwrap_err();
+        let why = |target: Table| source.into_target(&target, &Names::default()).unwrap_err();
         assert!(why(table(&[("id", Kind::Int)])).contains("no column \"a\""));
         assert!(why(table(&[("id", Kind::Int), ("a", Kind::Date)])).contains("\"a\" is Text here and Date"));
         assert!(why(table(&[("key", Kind::Int), ("a", Kind::Text)])).contains("primary key is (id)"));

@@ -5,7 +5,8 @@
 
 use super::batch::Batch;
 use super::diff::diff;
-use super::examine::{NO_SUCH_TABLE, chosen};
+use super::examine::chosen;
+use super::names::Names;
 use super::snapshot::Progress;
 use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::{Change, Key, Row, Store, StoreError};
@@ -63,6 +64,7 @@ struct Suspect {
 pub struct Verification<'r> {
     source: Box<dyn Store>,
     target: Box<dyn Store>,
+    names: Names,
     patience: Duration,
     heal: bool,
     told: &'r (dyn Fn(&Progress) + Sync),
@@ -87,6 +89,7 @@ impl<'r> Verification<'r> {
         Self {
             source,
             target,
+            names: Names::default(),
             patience,
             heal,
             told,
@@ -95,6 +98,13 @@ impl<'r> Verification<'r> {
             tables: Vec::new(),
             refused: BTreeMap::new(),
         }
+    }
+
+    /// Tables and columns have these names in the target.
+    #[must_use]
+    pub fn named(self, names: &Names) -> Self {
+        let names = names.clone();
+        Self { names, ..self }
     }
 
     /// Compares the tables of these names; `*` is every one that the source has now.
@@ -113,15 +123,14 @@ impl<'r> Verification<'r> {
     async fn pairs(&mut self, collections: &[impl AsRef<str>]) -> Result<Vec<(Table, Table)>, Stopped> {
         let theirs = within("source", self.source.tables()).await?;
         let there = within("target", self.target.tables()).await?;
-        let chosen = chosen(&theirs, collections);
-        let missing = chosen.missing.into_iter();
-        self.refused
-            .extend(missing.map(|name| (name, NO_SUCH_TABLE.to_owned())));
+        let chosen = chosen(&theirs, collections, &self.names);
+        self.refused.extend(chosen.refused);
         let mut pairs = Vec::new();
         for table in chosen.tables {
-            let same = |found: &&Table| found.name.eq_ignore_ascii_case(&table.name);
+            let called = self.names.there(table);
+            let same = |found: &&Table| found.name.eq_ignore_ascii_case(&called.name);
             let pair = match there.iter().find(same) {
-                Some(there) => table.into_target(there),
+                Some(there) => table.into_target(there, &self.names),
                 None => Err("the target has no such table".to_owned()),
             };
             match pair {

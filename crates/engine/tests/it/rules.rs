@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use replica_core::rule::CollectionStats;
 use replica_engine::rules::{Plan, Rejected, SnapshotRun};
 use replica_lab::Lab;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What a run did.
@@ -31,16 +31,20 @@ impl Ran {
 }
 
 async fn mirror(source: &Db, target: &Db, collections: &[&str]) -> Result<Ran> {
+    mirror_as(source, target, collections, json!({})).await
+}
+
+async fn mirror_as(source: &Db, target: &Db, collections: &[&str], map: Value) -> Result<Ran> {
     let tree = json!({
         "replicas": { "from": source.entry(), "to": target.entry() },
-        "rules": { "copy": { "source": "from", "target": "to", "mode": "snapshot", "collections": collections } },
+        "rules": { "copy": { "source": "from", "target": "to", "mode": "snapshot", "collections": collections, "map": map } },
     });
     let parsed = replica_core::tree::parse(tree.to_string().as_bytes(), "t.json");
     let tree = parsed.tree.context("no tree")?;
     let plan = Plan::of(&tree, "copy")?;
     let direction = &plan.directions[0];
     let (from, to) = (direction.from.open().await?, direction.to.open().await?);
-    let mut run = SnapshotRun::new(from, to, &|_| {}, &|| false);
+    let mut run = SnapshotRun::new(from, to, &|_| {}, &|| false).named(&plan.names);
     run.run(&plan.rule.collections).await?;
     Ok(Ran {
         details: run.details,
@@ -305,6 +309,69 @@ async fn how_much_there_is_to_copy_is_about_known() {
         let guess = guessed(&mariadb(&lab, "m").await?, "ANALYZE TABLE many").await?;
         assert!(about(guess), "{guess:?}");
         Ok(())
+    })
+    .await;
+}
+
+/// Tables and columns with other names in the target.
+fn renamed() -> Value {
+    json!({ "users": { "to": "people", "columns": { "id": "nr", "name": "called" } }, "orders": "sales" })
+}
+
+async fn a_map_renames(source: Db, target: Db) -> Result<()> {
+    source
+        .execute(&[
+            "CREATE TABLE users (id bigint PRIMARY KEY, name varchar(40), age int)",
+            "CREATE TABLE orders (id bigint PRIMARY KEY)",
+            "INSERT INTO users VALUES (1, 'Ada', 36), (2, 'Bob', 7)",
+            "INSERT INTO orders VALUES (5)",
+        ])
+        .await?;
+    let all = ["users", "orders"];
+    let ran = mirror_as(&source, &target, &all, renamed()).await?;
+    assert_eq!((ran.details.len(), &ran.refused), (2, &BTreeMap::new()));
+    assert_eq!(
+        target.query("SELECT called FROM people WHERE nr = 1").await?,
+        "Ada"
+    );
+    assert_eq!(target.query("SELECT count(*) FROM sales").await?, "1");
+    source
+        .execute(&[
+            "UPDATE users SET name = 'Eve' WHERE id = 2",
+            "DELETE FROM users WHERE id = 1",
+            "ALTER TABLE users ADD COLUMN more int",
+        ])
+        .await?;
+    let ran = mirror_as(&source, &target, &["users"], renamed()).await?;
+    assert_eq!(
+        (ran.counts(), ran.details[0].collection.as_ref()),
+        ([0, 1, 1, 0, 0], "users")
+    );
+    assert_eq!(
+        target
+            .query("SELECT called FROM people WHERE more IS NULL")
+            .await?,
+        "Eve"
+    );
+    // What would meet in one table is left alone, both of it.
+    let ran = mirror_as(&source, &target, &all, json!({ "users": "ORDERS" })).await?;
+    let refused: Vec<&str> = ran.refused.keys().map(String::as_str).collect();
+    assert_eq!(
+        (ran.details.len(), refused),
+        (0, vec!["orders", "users"]),
+        "{:?}",
+        ran.refused
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_map_renames_tables_and_columns() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        a_map_renames(sqlite(&lab, "a").await?, postgres(&lab, "b").await?).await?;
+        a_map_renames(postgres(&lab, "c").await?, mariadb(&lab, "d").await?).await?;
+        a_map_renames(mariadb(&lab, "e").await?, sqlite(&lab, "f").await?).await
     })
     .await;
 }

@@ -5,7 +5,7 @@ use crate::support::*;
 use anyhow::{Context, Result, ensure};
 use replica_engine::rules::{Pace, Phase, Plan, Report, keep};
 use replica_lab::{ADMIN, Lab, Proxy, wait_for};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,9 +19,13 @@ pub(crate) struct Running {
 
 /// The rule `copy` of every table.
 pub(crate) fn plan(source: &Db, target: &Db) -> Result<Arc<Plan>> {
+    plan_as(source, target, &json!({}))
+}
+
+fn plan_as(source: &Db, target: &Db, map: &Value) -> Result<Arc<Plan>> {
     let tree = json!({
         "replicas": { "from": source.entry(), "to": target.entry() },
-        "rules": { "copy": { "source": "from", "target": "to", "mode": "cdc", "collections": ["*"] } },
+        "rules": { "copy": { "source": "from", "target": "to", "mode": "cdc", "collections": ["*"], "map": map } },
     });
     let parsed = replica_core::tree::parse(tree.to_string().as_bytes(), "t.json");
     Ok(Arc::new(Plan::of(&parsed.tree.context("no tree")?, "copy")?))
@@ -695,4 +699,61 @@ async fn nothing_begins_before_whoever_was_before_is_gone() -> Result<()> {
     assert_eq!(target.query("SELECT count(*) FROM t").await?, "1");
     running.stopped().await?;
     Ok(())
+}
+
+async fn what_has_another_name_is_followed(source: Db, target: Db) -> Result<()> {
+    source
+        .execute(&[
+            "CREATE TABLE users (id int PRIMARY KEY, name varchar(40))",
+            "INSERT INTO users VALUES (1, 'Ada')",
+        ])
+        .await?;
+    let people = json!({ "users": { "to": "people", "columns": { "name": "called" } } });
+    let running = start(&plan_as(&source, &target, &people)?);
+    running
+        .until("it streams", |now| now.phase == Phase::Streaming)
+        .await?;
+    source.execute(&["INSERT INTO users VALUES (2, 'Bob')"]).await?;
+    running
+        .until("it is counted by its name in the source", |now| {
+            now.details.get("users").is_some_and(|done| done.created == 2)
+        })
+        .await?;
+    // Copied again, with the column that the target lacks.
+    source
+        .execute(&[
+            "ALTER TABLE users ADD COLUMN age int DEFAULT 7",
+            "UPDATE users SET name = 'Eve' WHERE id = 2",
+        ])
+        .await?;
+    let has_arrived = async || {
+        let found = target
+            .query("SELECT count(*) FROM people WHERE age = 7 AND called IN ('Ada', 'Eve')")
+            .await;
+        found.is_ok_and(|count| count == "2")
+    };
+    wait_for("all of it has the new column", SOON, has_arrived)
+        .await
+        .with_context(|| format!("{:?}", running.now()))?;
+    running.stopped().await?;
+    // Called otherwise again, it is copied to there.
+    let running = start(&plan_as(&source, &target, &json!({ "users": "persons" }))?);
+    running
+        .until("it streams", |now| now.phase == Phase::Streaming)
+        .await?;
+    assert_eq!(target.query("SELECT count(name) FROM persons").await?, "2");
+    running.stopped().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_map_renames_what_is_followed() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        what_has_another_name_is_followed(sqlite(&lab, "a").await?, sqlite(&lab, "b").await?).await?;
+        let (one, other) = (postgres(&lab, "c").await?, mariadb(&lab, "d").await?);
+        what_has_another_name_is_followed(one, other).await?;
+        what_has_another_name_is_followed(mariadb(&lab, "e").await?, sqlite(&lab, "f").await?).await
+    })
+    .await;
 }

@@ -112,7 +112,7 @@ async fn one(plan: &Plan, direction: &Direction, stop: &AtomicBool) -> Outcome {
     let stopped = || stop.load(Ordering::Relaxed);
     let bar = spinner();
     let told = |progress: &Progress| show(&bar, progress);
-    let mut run = SnapshotRun::new(source, target, &told, &stopped);
+    let mut run = SnapshotRun::new(source, target, &told, &stopped).named(&plan.names);
     let ended = run.run(&plan.rule.collections).await;
     bar.finish_and_clear();
     outcome.stopped = ended.err().map(|stopped| stopped.to_string());

@@ -1,7 +1,10 @@
 //! One rule, and how its last run went.
 
-use replica_core::{CollectionStats, CopyProgress, Rule, RuleVerified, SyncStats, Throttle, VerifiedTable};
+use replica_core::{
+    CollectionStats, CopyProgress, Rule, RuleVerified, SyncStats, TableMap, Throttle, VerifiedTable,
+};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// One rule.
@@ -18,6 +21,9 @@ pub(crate) struct RuleInfo<'a> {
     mode: &'a str,
     /// The tables, or `*`.
     collections: Vec<&'a str>,
+    /// What tables are called in the target, by their names in the source, where that is not the same.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    map: BTreeMap<&'a str, MapInfo<'a>>,
     /// `source-wins`, `target-wins` or `timestamp`.
     conflict_resolution: &'a str,
     enabled: bool,
@@ -43,12 +49,38 @@ impl<'a> From<&'a Rule> for RuleInfo<'a> {
             target: &rule.target,
             mode: rule.mode.word(),
             collections: rule.collections.iter().map(|name| &**name).collect(),
+            map: rule
+                .map
+                .iter()
+                .map(|(name, map)| (&**name, MapInfo::from(map)))
+                .collect(),
             conflict_resolution: rule.conflict_resolution.word(),
             enabled: rule.enabled,
             throttle: ThrottleInfo::of(rule.throttle),
             schedule: rule.schedule.as_deref(),
             last_stats: rule.last_stats.as_deref().map(StatsInfo::from),
             problem: rule.problem.as_deref(),
+        }
+    }
+}
+
+/// What a table and its columns are called in the target.
+#[derive(serde::Serialize, ToSchema)]
+pub(crate) struct MapInfo<'a> {
+    /// Absent where it is called the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    /// By their names in the source.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    columns: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> From<&'a TableMap> for MapInfo<'a> {
+    fn from(map: &'a TableMap) -> Self {
+        let columns = map.columns.iter().map(|(name, called)| (&**name, &**called));
+        Self {
+            to: map.to.as_deref(),
+            columns: columns.collect(),
         }
     }
 }

@@ -475,3 +475,48 @@ async fn a_schedule_is_told_and_a_wrong_one_is_named() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_map_is_checked_and_kept() -> Result<()> {
+    let shop = Shop::open("snapshot").await?;
+    let path = shop.lab.path().join("t.json");
+    let mut tree: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
+    tree["rules"]["copy"]["collections"] = json!(["users"]);
+    tree["rules"]["copy"]["map"] =
+        json!({ "users": { "to": "people", "columns": { "nmae": "called" } }, "orders": "sales" });
+    std::fs::write(&path, tree.to_string())?;
+    let (code, said) = shop.run(&["rules", "check", "copy"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(
+            "orders: is left alone: it has another name for the target, and the rule has no such table"
+        ),
+        "{said}"
+    );
+    assert!(
+        said.contains("its column \"nmae\" has another name for the target, and is not there"),
+        "{said}"
+    );
+    tree["rules"]["copy"]["map"] = json!({ "users": { "to": "people", "columns": { "name": "called" } } });
+    std::fs::write(&path, tree.to_string())?;
+    for arguments in [
+        &["rules", "check", "copy"],
+        &["sync", "copy"][..],
+        &["rules", "verify", "copy"],
+    ] {
+        let (code, said) = shop.run(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {said}");
+    }
+    let found = shop
+        .target
+        .client()
+        .await?
+        .query("SELECT called FROM people WHERE id = 2")
+        .await?;
+    assert_eq!(found.as_deref(), Some("Bob"));
+    tree["rules"]["copy"]["mode"] = json!("bidirectional");
+    std::fs::write(&path, tree.to_string())?;
+    let (code, said) = shop.run(&["rules", "check", "copy"]);
+    assert!(code == Some(2) && said.contains("has a map"), "{code:?} {said}");
+    Ok(())
+}

@@ -161,6 +161,14 @@ fn problems_read_well() {
             "t.json:1:15: has a schedule, which only a snapshot rule needs: where this one is followed, it is not looked at (at rules.r)",
         ),
         (
+            r#"{"rules":{"r":{"source":"p","target":"p","mode":"cdc","map":{"t":{"as":"u"}}}},"replicas":{"p":{}}}"#,
+            "t.json:1:72: is unknown here: a table has to and columns (at rules.r.map.t.as)",
+        ),
+        (
+            r#"{"rules":{"r":{"source":"p","target":"p","mode":"cdc","map":{"t":""}}},"replicas":{"p":{}}}"#,
+            "t.json:1:66: must not be empty (at rules.r.map.t)",
+        ),
+        (
             r#"{"replicas":{"p":{"r":{"throttle":{"rows":5}}}}}"#,
             "t.json:1:43: is unknown here: a throttle has rowsPerSecond and bytesPerSecond (at replicas.p.r.throttle.rows)",
         ),
@@ -171,6 +179,20 @@ fn problems_read_well() {
     ] {
         assert_eq!(problems(text), [want], "{text}");
     }
+}
+
+#[test]
+fn a_map_names_tables_alone_or_with_their_columns() {
+    let text = r#"{"rules":{"r":{"source":"p","target":"p","mode":"cdc",
+        "map":{"users":"people","orders":{"to":"sales","columns":{"id":"nr"}},"notes":{"columns":{"a":"b"}}}}},"replicas":{"p":{}}}"#;
+    let map = &tree(text).rules[0].map;
+    let to = |table: &str| map[table].to.as_deref();
+    assert_eq!(
+        (to("users"), to("orders"), to("notes")),
+        (Some("people"), Some("sales"), None)
+    );
+    assert_eq!(&*map["orders"].columns["id"], "nr");
+    assert_eq!(&*map["notes"].columns["a"], "b");
 }
 
 #[test]

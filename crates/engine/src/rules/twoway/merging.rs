@@ -9,6 +9,7 @@ use crate::rules::brake::Brake;
 use crate::rules::broken::Broken;
 use crate::rules::conflict::{NO_STAMP, stamp};
 use crate::rules::log::ChangeLog;
+use crate::rules::names::Names;
 use crate::rules::owed::Owed;
 use crate::rules::report::Told;
 use crate::rules::snapshot::{Merge, Progress, SnapshotRun};
@@ -162,7 +163,7 @@ fn flipped(pairs: &[Pair]) -> Vec<Pair> {
 /// Why rows of a table cannot go both ways, if so.
 fn fits_both_ways(policy: ConflictResolution, ours: &Table, theirs: &Table) -> Result<(), String> {
     let (back, _) = theirs
-        .into_target(ours)
+        .into_target(ours, &Names::default())
         .map_err(|why| format!("the way back: {why}"))?;
     if back.columns.len() != ours.columns.len() {
         return Err("its columns are not those of the other side".to_owned());

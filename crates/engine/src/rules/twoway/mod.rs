@@ -130,16 +130,17 @@ impl<'p> TwoWay<'p> {
             stores: [store0, store1],
         } = self.ready(held, ways).await?;
         let [forth, back] = ways;
-        let copied = |tables: &[Table]| {
-            let kept = (0..).zip(tables).filter(|(at, _)| !skipped.contains(at));
-            Copied::of(kept.map(|(_, table)| table)).written()
+        let copied = |tables: &[Table], others: &[Table]| {
+            let pairs = (0..).zip(tables.iter().zip(others));
+            let kept = pairs.filter(|(at, _)| !skipped.contains(at));
+            Copied::of(kept.map(|(_, pair)| pair)).written()
         };
         let side = |log, place: Place, way: usize, told, (store, mark, batches): Written, owed| {
             let (mut cursor, into) = (place.cursor, tables[1 - way].clone());
             let from = (cursor.position.clone(), place.echoed);
             cursor.position = place_text(&from.0, from.1);
-            cursor.tables = copied(&tables[way]);
-            let writer = Writer::new(told, store, into, mark, (cursor, owed));
+            cursor.tables = copied(&tables[way], &into);
+            let writer = Writer::new(told, store, (&tables[way], into), mark, (cursor, owed));
             Side::new(log, writer, from, batches)
         };
         let mut sides = [

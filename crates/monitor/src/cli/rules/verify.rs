@@ -91,7 +91,8 @@ impl Verify {
             ));
             bar.tick();
         };
-        let mut verification = Verification::new(ends, self.patience, self.heal, &told, &|| false);
+        let verification = Verification::new(ends, self.patience, self.heal, &told, &|| false);
+        let mut verification = verification.named(&plan.names);
         let ended = verification.run(&plan.rule.collections).await;
         bar.finish_and_clear();
         let stopped = ended.err().map(|stopped| stopped.to_string());

@@ -103,7 +103,8 @@ impl Verifier {
             Err(fault) => return found.problems.push(format!("{to}: {fault}").into()),
         };
         let stop = || *self.stop.borrow() || self.stop.has_changed().is_err();
-        let mut verification = Verification::new(ends, patience, false, &|_| {}, &stop);
+        let verification = Verification::new(ends, patience, false, &|_| {}, &stop);
+        let mut verification = verification.named(&self.plan.names);
         let ended = verification.run(&self.plan.rule.collections).await;
         let tables = verification.tables.iter().map(|table| verified(&to, table));
         found.tables.extend(tables);
