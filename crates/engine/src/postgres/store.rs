@@ -27,8 +27,9 @@ const COLUMNS: &str = "SELECT c.relname::text, a.attname::text, t.typname::text,
         AND c.relname NOT LIKE '\\_rm\\_%' AND c.relname <> 'fleet_heartbeat'
     ORDER BY c.relname, a.attnum";
 
-/// Rows a page as they were when they were counted last, times the pages of now: as the planner guesses.
-const SIZES: &str = "SELECT c.relname::text, CASE WHEN c.relpages = 0 THEN c.reltuples::float8
+/// Rows a page as they were when they were counted last, times the pages of now: as the planner guesses. A partitioned table has no pages of its own,
+/// which ANALYZE writes as -1.
+const SIZES: &str = "SELECT c.relname::text, CASE WHEN c.relpages <= 0 THEN c.reltuples::float8
         ELSE c.reltuples::float8 / c.relpages * pg_relation_size(c.oid) / current_setting('block_size')::float8 END
     FROM pg_class c WHERE c.relname = ANY($1) AND c.relkind IN ('r', 'p') AND c.relnamespace = to_regnamespace(current_schema()::text)
         AND (c.reltuples > 0 OR c.relkind = 'r' AND pg_relation_size(c.oid) = 0)";

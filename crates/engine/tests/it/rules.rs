@@ -7,7 +7,7 @@ use replica_core::rule::CollectionStats;
 use replica_engine::rules::{Plan, Rejected, SnapshotRun};
 use replica_lab::Lab;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a run did.
 struct Ran {
@@ -287,6 +287,10 @@ async fn guessed(source: &Db, analyze: &str) -> Result<Option<u64>> {
             analyze,
         ])
         .await?;
+    Ok(sizes(source, &["many"]).await?.remove("many"))
+}
+
+async fn sizes(source: &Db, of: &[&str]) -> Result<HashMap<String, u64>> {
     let tree = json!({
         "replicas": { "from": source.entry(), "to": source.entry() },
         "rules": { "copy": { "source": "from", "target": "to", "mode": "snapshot", "collections": ["*"] } },
@@ -294,7 +298,7 @@ async fn guessed(source: &Db, analyze: &str) -> Result<Option<u64>> {
     let parsed = replica_core::tree::parse(tree.to_string().as_bytes(), "t.json");
     let plan = Plan::of(&parsed.tree.context("no tree")?, "copy")?;
     let mut store = plan.directions[0].from.open().await?;
-    Ok(store.sizes(&["many"]).await?.remove("many"))
+    Ok(store.sizes(of).await?)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -304,8 +308,21 @@ async fn how_much_there_is_to_copy_is_about_known() {
         let counted = guessed(&sqlite(&lab, "s").await?, "ANALYZE many").await?;
         assert_eq!(counted, Some(900));
         let about = |guess: Option<u64>| guess.is_some_and(|rows| (600..1400).contains(&rows));
-        let guess = guessed(&postgres(&lab, "p").await?, "ANALYZE many").await?;
+        let server = postgres(&lab, "p").await?;
+        let guess = guessed(&server, "ANALYZE many").await?;
         assert!(about(guess), "{guess:?}");
+        server
+            .execute(&[
+                "CREATE TABLE whole (id bigint PRIMARY KEY) PARTITION BY RANGE (id)",
+                "CREATE TABLE part PARTITION OF whole FOR VALUES FROM (0) TO (1000)",
+                "INSERT INTO whole SELECT id FROM many",
+            ])
+            .await?;
+        let known = sizes(&server, &["whole"]).await?;
+        assert_eq!(known.get("whole"), None, "nobody has counted it");
+        server.execute(&["ANALYZE whole"]).await?;
+        let known = sizes(&server, &["whole"]).await?;
+        assert_eq!(known.get("whole"), Some(&900));
         let guess = guessed(&mariadb(&lab, "m").await?, "ANALYZE TABLE many").await?;
         assert!(about(guess), "{guess:?}");
         Ok(())
