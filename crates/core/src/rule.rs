@@ -197,7 +197,7 @@ pub struct RuleVerified {
     pub at_ms: i64,
     /// What was found of each table, on each way.
     pub tables: Vec<VerifiedTable>,
-    /// What could not be compared, in sentences.
+    /// Tables that could not be compared, in sentences.
     pub problems: Vec<Name>,
 }
 
@@ -221,10 +221,17 @@ pub struct VerifiedTable {
 }
 
 impl RuleVerified {
-    /// Rows that differed, as far as they were counted.
-    pub fn differing(&self) -> u64 {
+    /// Rows that differed, as far as they were counted. None where all that was compared is the same, and something was not: nobody knows
+    /// of that.
+    pub fn differing(&self) -> Option<u64> {
         let differing = |table: &VerifiedTable| table.missing + table.changed + table.extra;
-        self.tables.iter().map(differing).sum()
+        let sum = self.tables.iter().map(differing).sum();
+        (sum > 0 || self.is_whole()).then_some(sum)
+    }
+
+    /// Whether every table was compared.
+    pub fn is_whole(&self) -> bool {
+        self.problems.is_empty()
     }
 }
 
@@ -300,6 +307,34 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_not_all_was_compared_nobody_knows_that_nothing_differs() {
+        let of = |missing, problems: &[&str]| {
+            let table = VerifiedTable {
+                table: "t".into(),
+                to: "p / m".into(),
+                rows: 9,
+                missing,
+                changed: 0,
+                extra: 1,
+                and_more: false,
+            };
+            let tables = match missing {
+                0 => Vec::new(),
+                _ => vec![table],
+            };
+            let problems = problems.iter().map(|why| (*why).into()).collect();
+            RuleVerified {
+                at_ms: 1,
+                tables,
+                problems,
+            }
+            .differing()
+        };
+        assert_eq!((of(0, &[]), of(2, &[])), (Some(0), Some(3)));
+        assert_eq!((of(0, &["no key"]), of(2, &["no key"])), (None, Some(3)));
+    }
 
     #[test]
     fn of_two_throttles_the_tighter_counts() {

@@ -4,18 +4,16 @@
 //! anything else costs the entry or the field it stands in. Messages never quote a value: it may be a password.
 
 mod problems;
+mod rules;
 mod values;
 
 use self::problems::{Path, position};
 use self::values::Entry;
 use super::json::Entries;
 use super::{Tree, TreeProject, TreeReplica, Uri, comments};
-use crate::{
-    ConflictResolution, Dialect, Name, PoolLimits, Problem, Role, Routing, Rule, RuleMode, Secret, Severity,
-    TableMap, Throttle,
-};
+use crate::{Dialect, Name, PoolLimits, Problem, Role, Routing, Secret, Throttle};
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Said of a replica whose password is only asterisks.
@@ -284,99 +282,6 @@ impl<'t> Reader<'t> {
         throttle
     }
 
-    /// `"users": "people"`, or `"users": { "to": "people", "columns": { "id": "key" } }`.
-    fn map(&mut self, value: &'t RawValue, path: &Path<'_>) -> BTreeMap<Name, TableMap> {
-        let mut map = BTreeMap::new();
-        for (table, value) in self.object(value, path).unwrap_or_default() {
-            let path = path.to(&table);
-            let mut own = TableMap::default();
-            if !value.get().starts_with('{') {
-                own.to = self.new_name(value, &path);
-            } else {
-                for (key, value) in self.object(value, &path).unwrap_or_default() {
-                    let path = path.to(&key);
-                    match &*key {
-                        "to" => own.to = self.new_name(value, &path),
-                        "columns" => own.columns = self.columns(value, &path),
-                        _ => self.warn(value, &path, "is unknown here: a table has to and columns"),
-                    }
-                }
-            }
-            map.insert(Name::from(&*table), own);
-        }
-        map
-    }
-
-    fn columns(&mut self, value: &'t RawValue, path: &Path<'_>) -> BTreeMap<Name, Name> {
-        let columns = self.object(value, path).unwrap_or_default();
-        let named = columns.into_iter().filter_map(|(column, value)| {
-            let name = self.new_name(value, &path.to(&column))?;
-            Some((Name::from(&*column), name))
-        });
-        named.collect()
-    }
-
-    fn new_name(&mut self, value: &'t RawValue, path: &Path<'_>) -> Option<Name> {
-        let name = self.string(value, path)?;
-        match name.is_empty() {
-            true => self.error(value, path, "must not be empty"),
-            false => Some(name.into()),
-        }
-    }
-
-    fn rules(&mut self, entries: Vec<Entry<'t>>) -> Vec<Rule> {
-        let root = Path::root("rules");
-        entries
-            .iter()
-            .filter_map(|(name, value)| self.rule(name, value, &root.to(name)))
-            .collect()
-    }
-
-    fn rule(&mut self, name: &str, value: &'t RawValue, path: &Path<'_>) -> Option<Rule> {
-        let fields = self.object(value, path)?;
-        let errors_before = self.errors;
-        let mut rule = Rule::new(name, "", "", RuleMode::Unknown);
-        for (key, value) in &fields {
-            let path = path.to(key);
-            match &**key {
-                "source" => rule.source = self.string(value, &path).unwrap_or_default().into(),
-                "target" => rule.target = self.string(value, &path).unwrap_or_default().into(),
-                "mode" => {
-                    let words = "snapshot, cdc or bidirectional";
-                    rule.mode = self
-                        .word(value, &path, words, RuleMode::from_word)
-                        .unwrap_or(RuleMode::Unknown);
-                }
-                "collections" => rule.collections = self.strings(value, &path),
-                "conflictResolution" => {
-                    let words = "source-wins, target-wins or timestamp";
-                    rule.conflict_resolution = self
-                        .word(value, &path, words, ConflictResolution::from_word)
-                        .unwrap_or_default();
-                }
-                "enabled" => rule.enabled = self.boolean(value, &path).unwrap_or(true),
-                "throttle" => rule.throttle = self.throttle(value, &path),
-                "map" => rule.map = self.map(value, &path),
-                "schedule" => rule.schedule = self.string(value, &path).map(Name::from),
-                _ => {}
-            }
-        }
-        for missing in ["source", "target", "mode"] {
-            if !fields.iter().any(|(key, _)| key == missing) {
-                self.error::<()>(value, path, &format!("has no `{missing}`"));
-            }
-        }
-        if rule.schedule.is_some() && matches!(rule.mode, RuleMode::Cdc | RuleMode::Bidirectional) {
-            let why = "has a schedule, which only a snapshot rule needs: where this one is followed, it is not looked at";
-            self.warn(value, path, why);
-        }
-        if self.errors > errors_before {
-            rule.problem =
-                Some("its entry in the tree has a field that cannot be used; see the problems".into());
-        }
-        Some(rule)
-    }
-
     fn routing(&mut self, entries: Vec<Entry<'t>>, projects: &mut [TreeProject]) {
         let root = Path::root("routing");
         let places: HashMap<Name, usize> = projects
@@ -393,22 +298,6 @@ impl<'t> Reader<'t> {
             match places.get(&*name).and_then(|place| projects.get_mut(*place)) {
                 Some(project) => project.routing = routing,
                 None => self.warn(value, &path, "names a project that has no replicas"),
-            }
-        }
-    }
-
-    /// Rules may only join projects that exist.
-    fn rule_ends(&mut self, tree: &mut Tree) {
-        let projects: HashSet<&str> = tree.projects.iter().map(|project| &*project.name).collect();
-        for rule in &mut tree.rules {
-            for (end, project) in [("source", &rule.source), ("target", &rule.target)] {
-                if project.is_empty() || projects.contains(&**project) {
-                    continue;
-                }
-                let message = format!("its {end} is a project that is not in the tree");
-                let path = Path::root("rules");
-                self.note(Severity::Warning, None, &path.to(&rule.name).to(end), &message);
-                rule.problem.get_or_insert_with(|| message.into());
             }
         }
     }

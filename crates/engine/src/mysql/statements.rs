@@ -42,7 +42,7 @@ pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-pub(super) fn list<'t>(columns: impl Iterator<Item = &'t Column>, write: impl Fn(&str) -> String) -> String {
+fn list<'t>(columns: impl Iterator<Item = &'t Column>, write: impl Fn(&str) -> String) -> String {
     columns
         .map(|column| write(&quoted(&column.name)))
         .collect::<Vec<_>>()
@@ -70,7 +70,7 @@ pub(super) fn creation(table: &Table) -> String {
 }
 
 /// How a column is read.
-pub(super) fn expression(column: &Column) -> String {
+fn expression(column: &Column) -> String {
     let name = quoted(&column.name);
     match column.kind {
         Kind::Uuid | Kind::Json | Kind::Text => format!("CAST({name} AS CHAR)"),
@@ -79,7 +79,7 @@ pub(super) fn expression(column: &Column) -> String {
 }
 
 /// How a column of a key is ordered: texts by their bytes, whatever their collation.
-pub(super) fn ordered(column: &Column) -> String {
+fn ordered(column: &Column) -> String {
     let name = quoted(&column.name);
     match column.kind {
         Kind::Text | Kind::Uuid | Kind::Json | Kind::Any => {
@@ -110,7 +110,7 @@ pub(super) fn selection(
     (statement, bounds)
 }
 
-pub(super) fn marks(columns: usize, rows: usize) -> String {
+fn marks(columns: usize, rows: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
     vec![row.as_str(); rows].join(", ")
 }
@@ -139,7 +139,7 @@ pub(super) fn insertion(table: &Table, rows: usize, careful: bool) -> String {
     )
 }
 
-pub(super) fn of_key(table: &Table) -> String {
+fn of_key(table: &Table) -> String {
     let key = table
         .key_columns()
         .map(|column| format!("{} = ?", quoted(&column.name)));

@@ -8,6 +8,7 @@ mod doctor;
 mod link;
 mod look;
 mod sql;
+mod statements;
 mod store;
 mod value;
 mod wal;

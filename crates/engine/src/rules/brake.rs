@@ -78,13 +78,9 @@ impl Brake {
             .map_or(most, |rows| most.min(rows.max(1) as usize))
     }
 
-    /// Tells that so much was written, and waits until that was slow enough, or it is to stop; `begun` is when its writing began.
+    /// Waits until that was slow enough, or it is to stop; `begun` is when its writing began.
     pub(super) async fn pay(&mut self, written: Written, begun: Instant, told: &Told) {
         self.note(written.rows);
-        told.tell_if(|report| {
-            report.bytes += written.bytes;
-            written.bytes > 0
-        });
         let seconds = |amount: u64, limit: Option<f64>| limit.map_or(0.0, |limit| amount as f64 / limit);
         let rows = seconds(written.rows, self.limits.rows.map(f64::from));
         let bytes = seconds(written.bytes, self.limits.bytes.map(|bytes| bytes as f64));

@@ -103,14 +103,10 @@ fn outlooks(
     source: &[Table],
     target: &[Table],
 ) -> Vec<(String, Outlook)> {
-    let chosen = chosen(source, &plan.rule.collections, &plan.names);
-    let idle = plan.names.idle(&chosen.tables);
+    let names = plan.names();
+    let chosen = chosen(source, &plan.rule.collections, &names);
     let mut all: Vec<(String, Outlook)> = Vec::new();
     for table in chosen.tables {
-        let called = plan.names.there(table);
-        let there = target
-            .iter()
-            .find(|found| found.name.eq_ignore_ascii_case(&called.name));
         let no_stamp = plan.rule.mode == RuleMode::Bidirectional
             && plan.rule.conflict_resolution == ConflictResolution::Timestamp
             && stamp(table).is_none();
@@ -118,15 +114,16 @@ fn outlooks(
             all.push((table.name.clone(), Outlook::Refused(NO_STAMP.to_owned())));
             continue;
         }
-        let outlook = match there {
-            Some(there) => widened((table, &plan.names), there, direction),
+        let called = names.there(table);
+        let outlook = match called.found(target) {
+            Some(there) => widened((table, &names), there, direction),
             None => table
-                .into_target(&as_created(&called, direction), &plan.names)
+                .into_target(&as_created(&called, direction), &names)
                 .map(|_| Outlook::Created),
         };
         all.push((table.name.clone(), outlook.unwrap_or_else(Outlook::Refused)));
     }
-    let refused = chosen.refused.into_iter().chain(idle);
+    let refused = chosen.refused.into_iter();
     all.extend(refused.map(|(name, why)| (name, Outlook::Refused(why))));
     all
 }
@@ -169,7 +166,7 @@ pub(super) const NO_SUCH_TABLE: &str = "the source has no such table";
 /// The tables of a source that a rule is about.
 pub(super) struct Chosen<'t> {
     pub(super) tables: Vec<&'t Table>,
-    /// Named and not there, or of one name in the target; each with why.
+    /// Those that cannot be read or written as they are named, with why.
     pub(super) refused: Vec<(String, String)>,
 }
 
@@ -183,9 +180,8 @@ pub(super) fn chosen<'t>(source: &'t [Table], collections: &[impl AsRef<str>], n
     let mut refused: Vec<(String, String)> = missing
         .map(|name| (name.to_owned(), NO_SUCH_TABLE.to_owned()))
         .collect();
-    let tables: Vec<&Table> = source.iter().filter(|table| all || named(&table.name)).collect();
-    // Two in one would delete each other's rows.
-    let (tables, doubled) = names.apart(tables);
-    refused.extend(doubled);
+    let tables = source.iter().filter(|table| all || named(&table.name));
+    let (tables, misnamed) = names.apply(tables.collect());
+    refused.extend(misnamed);
     Chosen { tables, refused }
 }

@@ -280,6 +280,7 @@ impl<'s> Writer<'s> {
             count(&part.changes, &mut done);
             self.owed.paid(part);
             self.told.tell(|report| report.add(&done));
+            self.told.wrote(&part.changes);
         }
         self.show_owed();
     }

@@ -2,10 +2,11 @@
 
 use super::brake::Brake;
 use super::plan::{Direction, Plan};
+use super::progress::Progress;
 use super::report::{Missing, Phase, Report, Told};
 use super::schedule::Next;
-use super::snapshot::{Progress, SnapshotRun};
-use super::stopped::{Stopped, within};
+use super::snapshot::SnapshotRun;
+use super::stopped::Stopped;
 use super::stream::Stream;
 use super::twoway::{TwoWay, Way};
 use super::valve::Allowance;
@@ -205,12 +206,11 @@ async fn mirror(
     why: &str,
     (told, brake): (&Told, &mut Brake),
 ) -> Result<(), Stopped> {
-    let source = within("source", direction.from.open()).await?;
-    let target = within("target", direction.to.open()).await?;
+    let (source, target) = direction.ends().await?;
     told.copying(why);
     let (progress, stop) = (|now: &Progress| told.progress(now), || told.is_to_stop());
     let mut run = SnapshotRun::new(source, target, &progress, &stop)
-        .named(&plan.names)
+        .named(plan.names())
         .braked(brake, told);
     let ended = run.run(&plan.rule.collections).await;
     told.tell(|report| {

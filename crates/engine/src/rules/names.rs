@@ -33,44 +33,47 @@ impl Names {
         }
     }
 
-    /// The tables that are each called otherwise in the target, and those that would share a name with another one, with why.
-    pub(super) fn apart<'t>(&self, tables: Vec<&'t Table>) -> (Vec<&'t Table>, Vec<(String, String)>) {
-        if self.0.is_empty() {
-            return (tables, Vec::new());
+    /// The tables that can go, and what is named so that it cannot, with why.
+    pub(super) fn apply<'t>(&self, tables: Vec<&'t Table>) -> (Vec<&'t Table>, Vec<(String, String)>) {
+        let mut refused = self.idle(&tables);
+        let called: Vec<String> = tables
+            .iter()
+            .map(|table| self.there(table).name.to_ascii_lowercase())
+            .collect();
+        let mut shares: HashMap<&str, usize> = HashMap::new();
+        for name in &called {
+            *shares.entry(name).or_default() += 1;
         }
-        let called = |table: &Table| self.there(table).name.to_lowercase();
-        let mut shares: HashMap<String, usize> = HashMap::new();
-        for table in &tables {
-            *shares.entry(called(table)).or_default() += 1;
-        }
-        let (apart, doubled): (Vec<&Table>, Vec<&Table>) =
-            tables.into_iter().partition(|table| shares[&called(table)] == 1);
-        let why = |table: &Table| {
-            format!(
-                "another table would be {:?} in the target too",
-                self.there(table).name
-            )
-        };
-        let doubled = doubled.into_iter().map(|table| (table.name.clone(), why(table)));
-        (apart, doubled.collect())
-    }
-
-    /// Tables and columns that have another name and are not there to have one, of the tables that a rule is about.
-    pub(super) fn idle(&self, tables: &[&Table]) -> Vec<(String, String)> {
-        let mut idle = Vec::new();
-        for (name, map) in &self.0 {
-            let Some(table) = tables.iter().find(|table| *table.name == **name) else {
-                let why = "it has another name for the target, and the rule has no such table";
-                idle.push((name.to_string(), why.to_owned()));
-                continue;
-            };
-            let is_there = |column: &Name| table.columns.iter().any(|own| *own.name == **column);
-            for column in map.columns.keys().filter(|column| !is_there(column)) {
-                let why = format!("its column {column:?} has another name for the target, and is not there");
-                idle.push((name.to_string(), why));
+        let mut apart = Vec::new();
+        for (table, called) in tables.into_iter().zip(&called) {
+            // Two in one would delete each other's rows.
+            if shares[called.as_str()] > 1 {
+                let why = format!("another table would be {called:?} in the target too");
+                refused.push((table.name.clone(), why));
+            } else if !refused.iter().any(|(name, _)| *name == table.name) {
+                apart.push(table);
             }
         }
-        idle
+        (apart, refused)
+    }
+
+    /// What has another name and is not there to have one: tables, and tables for the sake of a column.
+    fn idle(&self, tables: &[&Table]) -> Vec<(String, String)> {
+        let why = |(name, map): (&Name, &TableMap)| {
+            let Some(table) = tables.iter().find(|table| *table.name == **name) else {
+                return Some("it has another name for the target, and the rule has no such table".to_owned());
+            };
+            let is_there = |column: &Name| table.columns.iter().any(|own| *own.name == **column);
+            let missing = map.columns.keys().find(|column| !is_there(column))?;
+            Some(format!(
+                "its column {missing:?} has another name for the target, and is not there"
+            ))
+        };
+        let idle = self
+            .0
+            .iter()
+            .filter_map(|entry| Some((entry.0.to_string(), why(entry)?)));
+        idle.collect()
     }
 }
 
@@ -111,17 +114,29 @@ mod tests {
     }
 
     #[test]
-    fn names_for_what_is_not_there_are_told() {
+    fn names_for_what_is_not_there_are_refused() {
         let users = table("users", &["id"]);
-        let idle = names().idle(&[&users]);
+        let (apart, refused) = names().apply(vec![&users]);
+        assert!(apart.is_empty());
         assert!(
-            matches!(&idle[..], [(name, why)] if name == "users" && why.contains("\"gone\"")),
-            "{idle:?}"
+            matches!(&refused[..], [(name, why)] if name == "users" && why.contains("\"gone\"")),
+            "{refused:?}"
         );
-        let idle = names().idle(&[]);
+        let (_, refused) = names().apply(Vec::new());
         assert!(
-            matches!(&idle[..], [(_, why)] if why.contains("no such table")),
-            "{idle:?}"
+            matches!(&refused[..], [(_, why)] if why.contains("no such table")),
+            "{refused:?}"
         );
+    }
+
+    #[test]
+    fn two_tables_that_would_be_one_are_refused_also_where_only_case_tells_them_apart() {
+        let (upper, lower, other) = (
+            table("Notes", &["id"]),
+            table("notes", &["id"]),
+            table("t", &["id"]),
+        );
+        let (apart, refused) = Names::default().apply(vec![&upper, &lower, &other]);
+        assert_eq!((apart, refused.len()), (vec![&other], 2), "{refused:?}");
     }
 }

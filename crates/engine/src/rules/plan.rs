@@ -6,6 +6,7 @@ use crate::rules::cell::Kind;
 use crate::rules::log::{ChangeLog, Findings, Reader};
 use crate::rules::names::Names;
 use crate::rules::schedule::Schedule;
+use crate::rules::stopped::{Stopped, within};
 use crate::rules::store::{Ends, Store};
 use crate::rules::table::Table;
 use crate::target::Target;
@@ -40,8 +41,6 @@ pub struct Plan {
     pub rule: Rule,
     /// When it is mirrored again, if that is declared.
     pub schedule: Option<Schedule>,
-    /// What tables and columns are called in the target.
-    pub names: Names,
     /// Each is run on its own.
     pub directions: Vec<Direction>,
 }
@@ -111,13 +110,18 @@ impl Plan {
         Ok(Self {
             rule: rule.clone(),
             schedule,
-            names: Names::of(&rule.map),
             directions,
         })
     }
 }
 
 impl Direction {
+    /// Connects to both: whom it reads, and whom it writes.
+    pub async fn ends(&self) -> Result<(Box<dyn Store>, Box<dyn Store>), Stopped> {
+        let source = within("source", self.from.open()).await?;
+        Ok((source, within("target", self.to.open()).await?))
+    }
+
     /// What names whoever keeps this way of a rule going: its cursor in the target, its place in the log of the source.
     pub(super) fn reader(&self, rule: &str) -> String {
         format!("{rule}: {}", self.to.words())
@@ -128,6 +132,19 @@ impl Plan {
     /// Whether running it would be the same: declared alike, between the same addresses.
     pub fn is_same(&self, other: &Self) -> bool {
         self.rule.same_declaration(&other.rule) && self.directions == other.directions
+    }
+
+    /// What tables and columns are called in the target.
+    pub fn names(&self) -> Names {
+        Names::of(&self.rule.map)
+    }
+
+    /// The ways whose ends are compared: of a rule that goes both ways, the way back would tell the same.
+    pub fn compared(&self) -> &[Direction] {
+        match self.rule.mode {
+            RuleMode::Bidirectional => &self.directions[..1],
+            _ => &self.directions,
+        }
     }
 
     /// Whether that way of the rule follows a log; otherwise it is mirrored again and again.

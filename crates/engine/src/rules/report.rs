@@ -1,9 +1,11 @@
 //! What somebody who keeps a rule going tells of it, and hears: how it is, and whether it is to stop.
 
+use super::brake::Written;
 use super::log::Left;
+use super::progress::Progress;
 use super::schedule::Next;
-use super::snapshot::{Progress, nothing};
-use super::store::Rejected;
+use super::snapshot::nothing;
+use super::store::{Change, Rejected};
 use replica_core::rule::CollectionStats;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -147,6 +149,12 @@ impl Told {
     /// What was told last.
     pub(super) fn last<T>(&self, read: impl FnOnce(&Report) -> T) -> T {
         read(&self.report.borrow())
+    }
+
+    /// The target has taken these.
+    pub(super) fn wrote(&self, changes: &[Change]) {
+        let bytes = Written::of_changes(changes).bytes;
+        self.tell(|report| report.bytes += bytes);
     }
 
     pub(super) fn copying(&self, why: &str) {

@@ -8,6 +8,7 @@ use super::conflict::source_wins;
 use super::diff::diff;
 use super::examine::{Chosen, chosen};
 use super::names::Names;
+use super::progress::Progress;
 use super::report::Told;
 use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::{Change, Key, Rejected, Row, Store, StoreError};
@@ -15,7 +16,6 @@ use super::table::Table;
 use replica_core::ConflictResolution;
 use replica_core::rule::CollectionStats;
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// Rows of a stretch, at most and at least.
@@ -24,38 +24,6 @@ const STRETCH: (usize, usize) = (2000, 20);
 const LARGE: usize = 8 << 20;
 /// Rejected rows that are remembered with their reason; all are counted.
 const REMEMBERED: usize = 1000;
-
-/// How far a run is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// The table that it is at.
-    pub table: String,
-    /// How many tables are done, and how many there are.
-    pub tables: (usize, usize),
-    /// How many rows of the source were read so far.
-    pub rows: u64,
-    /// About how many it has, if it can tell.
-    pub expected: Option<u64>,
-    /// How long the rest takes at the pace until now.
-    pub left: Option<Duration>,
-}
-
-/// A pace is one after so long.
-const PACE: Duration = Duration::from_secs(1);
-
-impl Progress {
-    fn learn(&mut self, passed: Duration) {
-        let pace = match passed < PACE || self.rows == 0 {
-            true => None,
-            false => Some(passed.as_secs_f64() / self.rows as f64),
-        };
-        // Who has read more than was expected knows nothing of the rest.
-        let rest = self.expected.and_then(|expected| expected.checked_sub(self.rows));
-        self.left = pace
-            .zip(rest.filter(|rest| *rest > 0))
-            .and_then(|(pace, rest)| Duration::try_from_secs_f64(pace * rest as f64).ok());
-    }
-}
 
 /// One run from one store to another.
 pub struct SnapshotRun<'r> {
@@ -113,8 +81,7 @@ impl<'r> SnapshotRun<'r> {
 
     /// Tables and columns have these names in the target.
     #[must_use]
-    pub fn named(self, names: &Names) -> Self {
-        let names = names.clone();
+    pub fn named(self, names: Names) -> Self {
         Self { names, ..self }
     }
 
@@ -225,10 +192,9 @@ impl<'r> SnapshotRun<'r> {
     }
 
     /// The target's table of that name.
-    async fn there(&mut self, table: &Table) -> Result<Option<Table>, Stopped> {
-        let same = |found: &Table| found.name.eq_ignore_ascii_case(&table.name);
+    async fn there(&mut self, called: &Table) -> Result<Option<Table>, Stopped> {
         let tables = within("target", self.target.tables()).await?;
-        Ok(tables.into_iter().find(same))
+        Ok(called.found(&tables).cloned())
     }
 
     async fn mirror(&mut self, read: &Table, written: &Table, begun: Instant) -> Result<(), Stopped> {
@@ -314,6 +280,9 @@ impl<'r> SnapshotRun<'r> {
                 Ok(()) => {
                     self.batches += 1;
                     count(changes, done);
+                    if let Some((_, told)) = &self.brake {
+                        told.wrote(changes);
+                    }
                 }
                 Err(StoreError::Fault(fault)) => return Err(Stopped::Fault { end: "target", fault }),
                 Err(StoreError::Fenced) => return Err(Stopped::Fenced),
@@ -419,33 +388,5 @@ impl Walk {
             false => self.most,
         }
         .clamp(STRETCH.1, STRETCH.0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rest_takes_as_long_as_its_rows_or_nobody_knows() {
-        let left = |rows, expected, seconds| {
-            let mut progress = Progress {
-                rows,
-                expected,
-                ..Progress::default()
-            };
-            progress.learn(Duration::from_secs(seconds));
-            progress.left
-        };
-        assert_eq!(left(100, Some(400), 10), Some(Duration::from_secs(30)));
-        for (rows, expected, seconds) in [
-            (100, None, 10),
-            (0, Some(400), 10),
-            (100, Some(400), 0),
-            (400, Some(400), 10),
-            (500, Some(400), 10),
-        ] {
-            assert_eq!(left(rows, expected, seconds), None, "{rows} of {expected:?}");
-        }
     }
 }

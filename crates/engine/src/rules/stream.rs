@@ -12,8 +12,9 @@ use super::log::{ChangeLog, LogError, Reader};
 use super::owed::Owed;
 use super::patience::Patience;
 use super::plan::{Direction, Plan};
+use super::progress::Progress;
 use super::report::{Phase, Told};
-use super::snapshot::{Progress, SnapshotRun};
+use super::snapshot::SnapshotRun;
 use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::Store;
 use super::table::Table;
@@ -83,15 +84,14 @@ impl<'p> Stream<'p> {
         brake: &mut Brake,
     ) -> Result<std::convert::Infallible, Broken> {
         self.told.starting();
-        let source = within("source", self.direction.from.open()).await?;
-        let mut target = within("target", self.direction.to.open()).await?;
+        let (source, mut target) = self.direction.ends().await?;
         let (mark, Claim { cursor: before, .. }) = claim(&mut *target, &self.reader, held).await?;
         let (told, stop) = (
             |now: &Progress| self.told.progress(now),
             || self.told.is_to_stop(),
         );
         let mut run = SnapshotRun::new(source, target, &told, &stop)
-            .named(&self.plan.names)
+            .named(self.plan.names())
             .fenced(mark.clone())
             .braked(brake, &self.told);
         let mut pairs = run.pairs(&self.plan.rule.collections).await?;

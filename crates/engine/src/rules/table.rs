@@ -35,6 +35,13 @@ impl Table {
         self.columns.iter().find(same)
     }
 
+    /// The table of that name among others; names of tables differ in more than case.
+    pub(super) fn found<'t>(&self, tables: &'t [Self]) -> Option<&'t Self> {
+        tables
+            .iter()
+            .find(|table| table.name.eq_ignore_ascii_case(&self.name))
+    }
+
     /// Whether every value of a row can be stored in its column; if not, which and why.
     pub fn check(&self, row: &[Cell]) -> Result<(), String> {
         let mut columns = self.columns.iter().zip(row);
@@ -120,7 +127,7 @@ impl Table {
     fn doubled(&self) -> Option<&str> {
         let mut seen = HashSet::new();
         let mut names = self.columns.iter().map(|column| column.name.as_str());
-        names.find(|name| !seen.insert(name.to_lowercase()))
+        names.find(|name| !seen.insert(name.to_ascii_lowercase()))
     }
 
     /// The same with these columns only. The key is among them.

@@ -7,7 +7,7 @@ use super::batch::Batch;
 use super::diff::diff;
 use super::examine::chosen;
 use super::names::Names;
-use super::snapshot::Progress;
+use super::progress::Progress;
 use super::stopped::{DEADLINE, Stopped, late, within};
 use super::store::{Change, Key, Row, Store, StoreError};
 use super::table::Table;
@@ -102,8 +102,7 @@ impl<'r> Verification<'r> {
 
     /// Tables and columns have these names in the target.
     #[must_use]
-    pub fn named(self, names: &Names) -> Self {
-        let names = names.clone();
+    pub fn named(self, names: Names) -> Self {
         Self { names, ..self }
     }
 
@@ -127,9 +126,7 @@ impl<'r> Verification<'r> {
         self.refused.extend(chosen.refused);
         let mut pairs = Vec::new();
         for table in chosen.tables {
-            let called = self.names.there(table);
-            let same = |found: &&Table| found.name.eq_ignore_ascii_case(&called.name);
-            let pair = match there.iter().find(same) {
+            let pair = match self.names.there(table).found(&there) {
                 Some(there) => table.into_target(there, &self.names),
                 None => Err("the target has no such table".to_owned()),
             };

@@ -5,7 +5,8 @@
 
 pub(super) mod echo;
 
-use super::store::{BUSY, Bound, cell, quoted};
+use super::statements::quoted;
+use super::store::{BUSY, Bound, cell};
 use super::{blocking, fault, open as open_file, path_of};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{

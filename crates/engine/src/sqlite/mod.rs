@@ -5,6 +5,7 @@
 
 mod beat;
 mod log;
+mod statements;
 mod store;
 
 use crate::beat::Seen;

@@ -4,6 +4,7 @@
 //! text and this module for what they say.
 
 use super::log::echo;
+use super::statements::{creation, declared, deletion, quoted, selection, upsertion};
 use super::{blocking, fault, open as open_file, path_of};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{
@@ -23,6 +24,8 @@ use std::time::Duration;
 
 /// Other writers may hold the file for so long.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
+/// So many rows of all tables together are counted.
+const COUNTED: i64 = 2_000_000;
 /// The tables of users: not SQLite's, and not this program's.
 const TABLES: &str =
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
@@ -76,6 +79,21 @@ impl SqliteStore {
 }
 
 /// Whether a row is at fault, or the file.
+/// It keeps no figure of them; to count is far less than to read, but takes its time with millions. Those that are not reached are unknown.
+fn sizes(connection: &Connection, names: Vec<String>) -> Result<HashMap<String, u64>, Error> {
+    let (mut sizes, mut left) = (HashMap::new(), COUNTED);
+    for name in names {
+        let counted = format!("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT ?1)", quoted(&name));
+        let rows: i64 = connection.query_row(&counted, [left], |row| row.get(0))?;
+        left -= rows;
+        if left == 0 {
+            break;
+        }
+        sizes.insert(name, rows.unsigned_abs());
+    }
+    Ok(sizes)
+}
+
 fn refused(error: &Error) -> StoreError {
     let code = error.sqlite_error_code();
     let data = matches!(
@@ -109,15 +127,7 @@ impl Store for SqliteStore {
 
     fn sizes<'a>(&'a mut self, of: &'a [&'a str]) -> Pending<'a, Result<HashMap<String, u64>, Fault>> {
         let names: Vec<String> = of.iter().map(|name| (*name).to_owned()).collect();
-        // It keeps no figure of them; to count is far less than to read.
-        Box::pin(self.read(move |connection| {
-            let count = |name: String| {
-                let counted = format!("SELECT count(*) FROM {}", quoted(&name));
-                let rows: i64 = connection.query_row(&counted, [], |row| row.get(0))?;
-                Ok((name, rows.unsigned_abs()))
-            };
-            names.into_iter().map(count).collect()
-        }))
+        Box::pin(self.read(move |connection| sizes(connection, names)))
     }
 
     fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>> {
@@ -364,7 +374,7 @@ fn kind(declared: &str) -> Kind {
 }
 
 /// The types that rules declare.
-const OURS: [(Kind, &str); 13] = [
+pub(super) const OURS: [(Kind, &str); 13] = [
     (Kind::Bool, "BOOLEAN"),
     (Kind::Int, "INTEGER"),
     (Kind::Unsigned, "BIGINT UNSIGNED"),
@@ -379,89 +389,6 @@ const OURS: [(Kind, &str); 13] = [
     (Kind::Uuid, "UUID TEXT"),
     (Kind::Json, "JSON TEXT"),
 ];
-
-fn declared(kind: Kind) -> String {
-    if let Kind::Decimal(Some((digits, behind))) = kind {
-        return format!("DECIMAL TEXT({digits},{behind})");
-    }
-    let ours = OURS.iter().find(|(known, _)| *known == kind);
-    ours.map_or("", |(_, word)| word).to_owned()
-}
-
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn names<'t>(columns: impl Iterator<Item = &'t Column>, write: impl Fn(&str) -> String) -> String {
-    columns
-        .map(|column| write(&quoted(&column.name)))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn creation(table: &Table) -> String {
-    let column = |column: &Column| {
-        let null = if column.nullable { "" } else { " NOT NULL" };
-        format!("{} {}{null}", quoted(&column.name), declared(column.kind))
-    };
-    let columns: Vec<String> = table.columns.iter().map(column).collect();
-    let key = names(table.key_columns(), str::to_owned);
-    format!(
-        "CREATE TABLE {} ({}, PRIMARY KEY ({key}))",
-        quoted(&table.name),
-        columns.join(", ")
-    )
-}
-
-fn selection(table: &Table, after: bool, until: bool, most: usize) -> String {
-    let columns = names(table.columns.iter(), str::to_owned);
-    // A column may be declared to be compared without regard to case.
-    let key = names(table.key_columns(), |name| format!("{name} COLLATE BINARY"));
-    let marks = names(table.key_columns(), |_| "?".to_owned());
-    let bound = |wanted: bool, sign: &str| {
-        if wanted {
-            format!(" AND ({key}) {sign} ({marks})")
-        } else {
-            String::new()
-        }
-    };
-    let (after, until) = (bound(after, ">"), bound(until, "<="));
-    format!(
-        "SELECT {columns} FROM {} WHERE 1{after}{until} ORDER BY {key} LIMIT {most}",
-        quoted(&table.name)
-    )
-}
-
-fn deletion(table: &Table) -> String {
-    let key = table
-        .key_columns()
-        .map(|column| format!("{} = ?", quoted(&column.name)));
-    format!(
-        "DELETE FROM {} WHERE {}",
-        quoted(&table.name),
-        key.collect::<Vec<_>>().join(" AND ")
-    )
-}
-
-fn upsertion(table: &Table) -> String {
-    let columns = names(table.columns.iter(), str::to_owned);
-    let marks = names(table.columns.iter(), |_| "?".to_owned());
-    let key = names(table.key_columns(), str::to_owned);
-    let others = (0..)
-        .zip(&table.columns)
-        .filter(|(at, _)| !table.key.contains(at))
-        .map(|(_, column)| column);
-    let set = names(others, |name| format!("{name} = excluded.{name}"));
-    let action = if set.is_empty() {
-        "NOTHING".to_owned()
-    } else {
-        format!("UPDATE SET {set}")
-    };
-    format!(
-        "INSERT INTO {} ({columns}) VALUES ({marks}) ON CONFLICT ({key}) DO {action}",
-        quoted(&table.name)
-    )
-}
 
 pub(super) fn cell(kind: Kind, value: ValueRef<'_>) -> Cell {
     let is_text = !matches!(

@@ -44,7 +44,7 @@ async fn mirror_as(source: &Db, target: &Db, collections: &[&str], map: Value) -
     let plan = Plan::of(&tree, "copy")?;
     let direction = &plan.directions[0];
     let (from, to) = (direction.from.open().await?, direction.to.open().await?);
-    let mut run = SnapshotRun::new(from, to, &|_| {}, &|| false).named(&plan.names);
+    let mut run = SnapshotRun::new(from, to, &|_| {}, &|| false).named(plan.names());
     run.run(&plan.rule.collections).await?;
     Ok(Ran {
         details: run.details,

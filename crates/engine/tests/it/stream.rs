@@ -735,13 +735,31 @@ async fn what_has_another_name_is_followed(source: Db, target: Db) -> Result<()>
     wait_for("all of it has the new column", SOON, has_arrived)
         .await
         .with_context(|| format!("{:?}", running.now()))?;
+    // MariaDB's log tells of this as of a table that must be copied again.
+    let emptied = match source {
+        Db::Sqlite(_) => "DELETE FROM users",
+        _ => "TRUNCATE TABLE users",
+    };
+    source
+        .execute(&[emptied, "INSERT INTO users (id, name) VALUES (9, 'Zoe')"])
+        .await?;
+    let has_arrived = async || {
+        let one = target
+            .query("SELECT count(*) FROM people WHERE called = 'Zoe'")
+            .await;
+        let all = target.query("SELECT count(*) FROM people").await;
+        one.is_ok_and(|count| count == "1") && all.is_ok_and(|count| count == "1")
+    };
+    wait_for("it is emptied", SOON, has_arrived)
+        .await
+        .with_context(|| format!("{:?}", running.now()))?;
     running.stopped().await?;
     // Called otherwise again, it is copied to there.
     let running = start(&plan_as(&source, &target, &json!({ "users": "persons" }))?);
     running
         .until("it streams", |now| now.phase == Phase::Streaming)
         .await?;
-    assert_eq!(target.query("SELECT count(name) FROM persons").await?, "2");
+    assert_eq!(target.query("SELECT count(name) FROM persons").await?, "1");
     running.stopped().await?;
     Ok(())
 }

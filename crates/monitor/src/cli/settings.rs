@@ -178,14 +178,15 @@ impl Flags {
             denied_apps: self.deny_app.clone(),
             ..Config::default()
         };
+        let rules = self.rules(&env)?;
         Ok(Settings {
             config,
             tree: base.join(env.tree(self.tree.as_deref())),
             watch: !self.no_watch,
             live,
             heartbeat: self.heartbeat(&env, live)?,
-            rules: self.rules(&env)?,
-            verify_rules: self.verify_rules(&env)?,
+            rules,
+            verify_rules: self.verify_rules(&env, rules.is_some())?,
         })
     }
 
@@ -229,7 +230,7 @@ impl Flags {
         }
     }
 
-    fn verify_rules(&self, env: &Environment) -> Result<Option<Duration>, Failure> {
+    fn verify_rules(&self, env: &Environment, are_kept: bool) -> Result<Option<Duration>, Failure> {
         const NAME: &str = "MONITOR_VERIFY_RULES";
         let named = match (self.verify_rules, env.get(NAME)) {
             (Some(every), _) => Some(every),
@@ -239,9 +240,8 @@ impl Flags {
             }
             (None, None) => None,
         };
-        let is_kept = self.rules || env.flag("MONITOR_RULES")?;
         match named {
-            Some(_) if !is_kept => Err(Failure::Usage(
+            Some(_) if !are_kept => Err(Failure::Usage(
                 "--verify-rules needs --rules: the monitor compares what it keeps going; otherwise use `rules verify`".into(),
             )),
             Some(every) if every < Duration::from_secs(1) => {

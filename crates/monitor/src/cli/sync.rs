@@ -98,21 +98,17 @@ async fn one(plan: &Plan, direction: &Direction, stop: &AtomicBool) -> Outcome {
         stopped: None,
         ms: 0,
     };
-    let (source, target) = match (direction.from.open().await, direction.to.open().await) {
-        (Ok(source), Ok(target)) => (source, target),
-        (Err(fault), _) => {
-            outcome.stopped = Some(format!("{}: {fault}", outcome.from));
-            return outcome;
-        }
-        (_, Err(fault)) => {
-            outcome.stopped = Some(format!("{}: {fault}", outcome.to));
+    let (source, target) = match direction.ends().await {
+        Ok(ends) => ends,
+        Err(stopped) => {
+            outcome.stopped = Some(stopped.to_string());
             return outcome;
         }
     };
     let stopped = || stop.load(Ordering::Relaxed);
     let bar = spinner();
     let told = |progress: &Progress| show(&bar, progress);
-    let mut run = SnapshotRun::new(source, target, &told, &stopped).named(&plan.names);
+    let mut run = SnapshotRun::new(source, target, &told, &stopped).named(plan.names());
     let ended = run.run(&plan.rule.collections).await;
     bar.finish_and_clear();
     outcome.stopped = ended.err().map(|stopped| stopped.to_string());

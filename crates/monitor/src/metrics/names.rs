@@ -243,18 +243,19 @@ pub(crate) static METRICS: &[Metric] = &[
     )),
     rule(
         "replica_rule_verified_timestamp_seconds",
-        "When both ends of a rule were compared last. Absent while they were not.",
+        "When both ends of a rule were compared last. Absent while they were not, or not every table.",
         |rule, out| {
             let verified = rule.last_stats.as_ref().and_then(|stats| stats.verified.as_ref());
+            let verified = verified.filter(|verified| verified.is_whole());
             out.value(verified.map(|verified| verified.at_ms as f64 / 1000.0));
         },
     ),
     rule(
         "replica_rule_differing_rows",
-        "Rows in which both ends of a rule differed when they were compared last. Absent while they were not.",
+        "Rows in which both ends of a rule differed when they were compared last. Absent while nobody knows.",
         |rule, out| {
             out.value(stats(rule, |stats| {
-                stats.verified.as_ref().map(|verified| verified.differing())
+                stats.verified.as_ref().and_then(|verified| verified.differing())
             }))
         },
     ),

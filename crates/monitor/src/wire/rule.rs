@@ -200,10 +200,11 @@ impl<'a> From<&'a CopyProgress> for CopyInfo<'a> {
 pub(crate) struct VerifiedInfo<'a> {
     /// When that ended, in milliseconds since 1970.
     at: i64,
-    /// Rows that differed, as far as they were counted.
-    differing: u64,
+    /// Rows that differed, as far as they were counted; absent where nothing differed and not every table was compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differing: Option<u64>,
     tables: Vec<VerifiedTableInfo<'a>>,
-    /// What could not be compared, in sentences.
+    /// Tables that could not be compared, in sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<&'a str>,
 }

@@ -123,7 +123,10 @@ async fn what_cannot_be_run_is_said() -> Result<()> {
     std::fs::remove_file(shop.target.path())?;
     let (code, said) = shop.run(&["sync", "copy"]);
     assert_eq!(code, Some(1));
-    assert!(said.contains("mirror / m: there is no such file"), "{said}");
+    assert!(
+        said.contains("→ mirror / m") && said.contains("the target: there is no such file"),
+        "{said}"
+    );
     Ok(())
 }
 
@@ -494,7 +497,9 @@ async fn a_map_is_checked_and_kept() -> Result<()> {
         "{said}"
     );
     assert!(
-        said.contains("its column \"nmae\" has another name for the target, and is not there"),
+        said.contains(
+            "users: is left alone: its column \"nmae\" has another name for the target, and is not there"
+        ),
         "{said}"
     );
     tree["rules"]["copy"]["map"] = json!({ "users": { "to": "people", "columns": { "name": "called" } } });

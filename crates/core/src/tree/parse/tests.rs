@@ -2,6 +2,7 @@
 
 use super::problems::MAX_PROBLEMS;
 use super::*;
+use crate::ConflictResolution;
 
 fn tree(text: &str) -> Tree {
     let parsed = parse(text.as_bytes(), "t.json");

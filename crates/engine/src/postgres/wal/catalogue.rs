@@ -3,7 +3,7 @@
 use super::message::Relation;
 use crate::fault::Fault;
 use crate::postgres::connect::fault;
-use crate::postgres::store::quoted;
+use crate::postgres::statements::quoted;
 use crate::rules::Table;
 use std::collections::HashMap;
 use tokio_postgres::Client;

@@ -14,7 +14,8 @@ mod seen;
 mod session;
 
 use super::connect::{fault, open as connect};
-use super::store::{SETUP, expression, quoted, read};
+use super::statements::{expression, quoted};
+use super::store::{SETUP, read};
 use crate::fault::{Fault, FaultKind};
 use crate::rules::{Cell, Change, ChangeLog, Findings, Key, Left, LogError, Logs, Reader, Row, Slice, Table};
 use crate::target::Target;

@@ -8,7 +8,7 @@ use super::reading::CURSORS;
 use super::session::{Answer, Session};
 use crate::fault::{Fault, FaultKind};
 use crate::postgres::connect::fault;
-use crate::postgres::store::quoted;
+use crate::postgres::statements::quoted;
 use crate::rules::Table;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@
 
 use super::{change, columns, head, keys_of, matching};
 use crate::rules::{Change, Table, Touched};
-use crate::sqlite::store::quoted;
+use crate::sqlite::statements::quoted;
 use rusqlite::{Error, OptionalExtension, Transaction, params};
 
 /// The last number that was given, where echoes are noted in that file.

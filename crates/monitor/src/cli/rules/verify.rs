@@ -42,8 +42,7 @@ impl Verify {
     pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let tree = tree::read(&tree_path(self.tree.as_deref())?)?;
         let plan = Plan::of(&tree, &self.rule).map_err(|error| Failure::Usage(error.to_string()))?;
-        let both_ways = plan.rule.mode == RuleMode::Bidirectional;
-        if both_ways && self.heal {
+        if plan.rule.mode == RuleMode::Bidirectional && self.heal {
             return Err(Failure::Usage(format!(
                 "the rule {:?} is bidirectional: healing would write one way what may have to go the other",
                 self.rule
@@ -51,9 +50,7 @@ impl Verify {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let (mut well, mut told) = (true, Vec::new());
-        // The way back would tell the same.
-        let ways = if both_ways { 1 } else { plan.directions.len() };
-        for direction in &plan.directions[..ways] {
+        for direction in plan.compared() {
             let found = runtime.block_on(self.compare(&plan, direction));
             well &= found["ok"] == true;
             match self.json {
@@ -74,11 +71,11 @@ impl Verify {
 
     async fn compare(&self, plan: &Plan, direction: &Direction) -> Value {
         let (from, to) = (direction.from.words(), direction.to.words());
-        let ends = async { Ok((direction.from.open().await?, direction.to.open().await?)) };
-        let ends: Result<_, replica_engine::Fault> = ends.await;
-        let ends = match ends {
+        let ends = match direction.ends().await {
             Ok(ends) => ends,
-            Err(fault) => return json!({ "ok": false, "from": from, "to": to, "stopped": fault.to_string() }),
+            Err(stopped) => {
+                return json!({ "ok": false, "from": from, "to": to, "stopped": stopped.to_string() });
+            }
         };
         let bar = spinner();
         let told = |now: &Progress| {
@@ -92,7 +89,7 @@ impl Verify {
             bar.tick();
         };
         let verification = Verification::new(ends, self.patience, self.heal, &told, &|| false);
-        let mut verification = verification.named(&plan.names);
+        let mut verification = verification.named(plan.names());
         let ended = verification.run(&plan.rule.collections).await;
         bar.finish_and_clear();
         let stopped = ended.err().map(|stopped| stopped.to_string());

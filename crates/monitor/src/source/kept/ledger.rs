@@ -226,7 +226,8 @@ fn joined(one: SyncStats, other: SyncStats) -> SyncStats {
         backlog_bytes: sum(one.backlog_bytes, other.backlog_bytes),
         total_bytes: sum(one.total_bytes, other.total_bytes),
         copy: one.copy.or(other.copy),
-        verified: one.verified.or(other.verified),
+        // It is known of the rule, not of its ways.
+        verified: None,
         details: details(one.details, other.details),
     }
 }

@@ -5,8 +5,8 @@
 use super::ledger::Ledger;
 use crate::clock::now_ms;
 use replica_core::source::Wake;
-use replica_core::{RuleMode, RuleVerified, VerifiedTable};
-use replica_engine::rules::{Differs, Direction, Plan, Verification, Verified};
+use replica_core::{RuleVerified, VerifiedTable};
+use replica_engine::rules::{Differs, Plan, Stopped, Verification, Verified};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LAGS: u32 = 3;
 /// A rule that lags more is not looked at.
 const MOST_LAG: Duration = Duration::from_secs(300);
-/// The first look is not put off for longer, and a rule that does not stream is asked again so soon.
+/// The first look is not put off for longer, and a rule that cannot be looked at is asked again so soon.
 const SOON: Duration = Duration::from_secs(60);
 
 /// What was found last, once something was.
@@ -35,22 +35,38 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    /// Looks again and again, until it is to stop.
+    /// Looks again and again, until it is to stop. What was read is not read again before its time, whatever came of it.
     pub(super) async fn run(mut self) {
-        let mut rest = self.every.min(SOON);
+        let soon = self.every.min(SOON);
+        let mut rest = soon;
         while !self.stopped_within(rest).await {
-            rest = self.every.min(SOON);
-            if let Some(patience) = self.patience()
-                && let found = self.look(patience).await
-                && (found.differing() == 0 || self.kept_up(patience))
-            {
-                *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(found));
-                let wake = self.wake.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if let Some(wake) = wake {
-                    wake();
+            let Some(patience) = self.patience() else {
+                rest = soon;
+                continue;
+            };
+            rest = self.every;
+            match self.look(patience).await {
+                // What is on its way is no difference.
+                Ok(found) if found.differing() != Some(0) && !self.kept_up(patience) => {
+                    tracing::info!(
+                        "the rule {}: it fell behind while its ends were compared",
+                        self.plan.rule.name
+                    );
                 }
-                rest = self.every;
+                Ok(found) => self.show(found),
+                Err(why) => tracing::warn!(
+                    "the rule {}: its ends cannot be compared: {why}",
+                    self.plan.rule.name
+                ),
             }
+        }
+    }
+
+    fn show(&self, found: RuleVerified) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(found));
+        let wake = self.wake.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(wake) = wake {
+            wake();
         }
     }
 
@@ -80,41 +96,25 @@ impl Verifier {
         self.patience().is_some_and(|needed| needed <= patience)
     }
 
-    async fn look(&self, patience: Duration) -> RuleVerified {
-        // The way back would tell the same.
-        let ways = match self.plan.rule.mode {
-            RuleMode::Bidirectional => 1,
-            _ => self.plan.directions.len(),
-        };
+    /// Why it is not known what differs is an error; what was found before is still true of its time.
+    async fn look(&self, patience: Duration) -> Result<RuleVerified, Stopped> {
+        let stop = || *self.stop.borrow() || self.stop.has_changed().is_err();
         let mut found = RuleVerified::default();
-        for direction in &self.plan.directions[..ways] {
-            self.compare(direction, patience, &mut found).await;
+        for direction in self.plan.compared() {
+            let to = direction.to.words();
+            let ends = direction.ends().await?;
+            let verification = Verification::new(ends, patience, false, &|_| {}, &stop);
+            let mut verification = verification.named(self.plan.names());
+            verification.run(&self.plan.rule.collections).await?;
+            found
+                .tables
+                .extend(verification.tables.iter().map(|table| verified(&to, table)));
+            let refused = verification.refused.iter();
+            let problems = refused.map(|(table, why)| format!("{to}: {table} is not compared: {why}").into());
+            found.problems.extend(problems);
         }
         found.at_ms = now_ms();
-        found
-    }
-
-    async fn compare(&self, direction: &Direction, patience: Duration, found: &mut RuleVerified) {
-        let to = direction.to.words();
-        let ends = async { Ok((direction.from.open().await?, direction.to.open().await?)) };
-        let ends: Result<_, replica_engine::Fault> = ends.await;
-        let ends = match ends {
-            Ok(ends) => ends,
-            Err(fault) => return found.problems.push(format!("{to}: {fault}").into()),
-        };
-        let stop = || *self.stop.borrow() || self.stop.has_changed().is_err();
-        let verification = Verification::new(ends, patience, false, &|_| {}, &stop);
-        let mut verification = verification.named(&self.plan.names);
-        let ended = verification.run(&self.plan.rule.collections).await;
-        let tables = verification.tables.iter().map(|table| verified(&to, table));
-        found.tables.extend(tables);
-        let refused = verification.refused.iter();
-        found
-            .problems
-            .extend(refused.map(|(table, why)| format!("{to}: {table} is not compared: {why}").into()));
-        if let Err(stopped) = ended {
-            found.problems.push(format!("{to}: {stopped}").into());
-        }
+        Ok(found)
     }
 }
 

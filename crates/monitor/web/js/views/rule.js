@@ -76,7 +76,7 @@ class RuleDetail {
       h('div', { class: 'tiles' }, runFigures(stats).map(({ text, long, bad }) => h('div', { class: 'tile' }, h('span', { class: `k ${bad ? 't-bad' : 'mid'}` }, long), h('span', { class: 'v' }, text)))),
       h('p', { class: 'sm dim' }, [Number.isNaN(at) ? 'time not told' : `${dateTime(at, utc())} (${ago(at, now)})`, runTook(stats) && `took ${runTook(stats)}`].filter(Boolean).join(' · ')),
       stats.lastError ? h('p', { class: 't-bad wrap' }, freeText(stats.lastError)) : null,
-      stats.details?.length ? perCollection(stats.details, stats.verified) : null,
+      perCollection(stats),
     ];
   }
 }
@@ -89,10 +89,14 @@ function verifiedBadge(found) {
 }
 
 /** A figure that was not told is a dash, not a zero. */
-function perCollection(details, verified) {
+function perCollection({ details = [], verified }) {
+  const written = new Set(details.map((detail) => detail.collection));
+  const others = [...new Set(verified?.tables.map((own) => own.table))].filter((table) => !written.has(table)).map((collection) => ({ collection }));
+  const rows = [...details, ...others];
+  if (!rows.length) return null;
   return h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Per collection' }, h('table', { class: 'sm plain' },
     h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Collection'), COLUMNS.map((name) => h('th', { scope: 'col', class: 'num' }, name)))),
-    h('tbody', null, details.map((detail) => h('tr', null, h('th', { scope: 'row' }, freeText(String(detail.collection)), ' ', verifiedBadge(tableVerified(verified, detail.collection))), COLUMNS.map((name) => h('td', { class: `num${name === 'errors' && detail.errors > 0 ? ' t-bad' : ''}` }, num(detail[name]))))))));
+    h('tbody', null, rows.map((detail) => h('tr', null, h('th', { scope: 'row' }, freeText(String(detail.collection)), ' ', verifiedBadge(tableVerified(verified, detail.collection))), COLUMNS.map((name) => h('td', { class: `num${name === 'errors' && detail.errors > 0 ? ' t-bad' : ''}` }, num(detail[name]))))))));
 }
 
 export default { path: 'rules', args: 1, title: 'Rule', name: ({ path }) => ruleName(path[1]).slice(0, 80), icon: 'rule', key: null, place: null, filters: false, create: (context) => new RuleDetail(context) };
