@@ -42,12 +42,28 @@ export function ask({ title, content, verb, doing, act }) {
       h('footer', null, h('button', { class: 'btn', type: 'button', onclick: () => dialog.close() }, 'Cancel'), go)));
   dialog.addEventListener('close', () => {
     dialog.remove();
-    // What was done may have taken the button away that led here.
-    if (!opener?.isConnected) document.getElementById('main').focus({ preventScroll: true });
+    readOn(opener);
   });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+/**
+ * What was done may take the button away that led here, at once or when the screen is next drawn: the focus would
+ * fall off the page. Reading goes on at the screen then, unless the focus was moved meanwhile.
+ */
+function readOn(opener) {
+  const main = document.getElementById('main');
+  const watch = new MutationObserver(look);
+  function look() {
+    if (opener?.isConnected) return;
+    watch.disconnect();
+    main.focus({ preventScroll: true });
+  }
+  watch.observe(main, { childList: true, subtree: true });
+  document.addEventListener('focusin', () => watch.disconnect(), { once: true });
+  look();
 }
 
 /** A line to type in, with its name above. */
