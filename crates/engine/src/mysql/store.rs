@@ -27,6 +27,7 @@ const COLUMNS: &str = "SELECT c.table_name, c.column_name, c.data_type, c.column
 /// What the storage engine guesses.
 const SIZES: &str = "SELECT table_name, table_rows FROM information_schema.tables
     WHERE table_schema = database() AND table_type = 'BASE TABLE' AND table_rows IS NOT NULL";
+const CLOCK: &str = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED)";
 /// Of every column: its table, name, type, character set, digits of its seconds and bytes.
 pub(super) const COLUMNS_OF: &str = "SELECT table_name, column_name, data_type, column_type, character_set_name, datetime_precision, character_octet_length FROM information_schema.columns WHERE table_schema = database()";
 /// Tables with a second key that must be unique.
@@ -111,6 +112,17 @@ impl Store for MySqlStore {
         Box::pin(async {
             let rows: Vec<(String, u64)> = self.client.query(SIZES).await.map_err(|error| fault(&error))?;
             Ok(rows.into_iter().collect())
+        })
+    }
+
+    fn clock(&mut self) -> Pending<'_, Result<i64, Fault>> {
+        Box::pin(async {
+            let told: Option<i64> = self
+                .client
+                .query_first(CLOCK)
+                .await
+                .map_err(|error| fault(&error))?;
+            told.ok_or_else(|| Fault::new(FaultKind::Strange, "it does not tell its time"))
         })
     }
 

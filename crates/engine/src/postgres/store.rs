@@ -35,6 +35,8 @@ const SIZES: &str = "SELECT c.relname::text, CASE WHEN c.relpages <= 0 THEN c.re
     FROM pg_class c WHERE c.relname = ANY($1) AND c.relkind IN ('r', 'p') AND c.relnamespace = to_regnamespace(current_schema()::text)
         AND (c.reltuples > 0 OR c.relkind = 'r' AND pg_relation_size(c.oid) = 0)";
 
+const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
 const CLAIM: &str = "INSERT INTO _rm_cursor AS c (reader, epoch, rows_written, batches) VALUES ($1, 1, 0, 0)
     ON CONFLICT (reader) DO UPDATE SET epoch = c.epoch + 1 RETURNING epoch, batches, source, position, tables, owed";
 const MOVE: &str = "UPDATE _rm_cursor SET batches = batches + 1, rows_written = rows_written + $1, source = coalesce($2, source),
@@ -120,6 +122,17 @@ impl Store for PostgresStore {
                 .map_err(|error| fault(&error))?;
             let size = |row: &tokio_postgres::Row| (row.get(0), row.get::<_, f64>(1).max(0.0) as u64);
             Ok(rows.iter().map(size).collect())
+        })
+    }
+
+    fn clock(&mut self) -> Pending<'_, Result<i64, Fault>> {
+        Box::pin(async move {
+            let row = self
+                .client
+                .query_one(CLOCK, &[])
+                .await
+                .map_err(|error| fault(&error))?;
+            Ok(row.get(0))
         })
     }
 

@@ -1,8 +1,9 @@
 //! What running a rule would do, without doing it.
 
+use super::clocks::{self, Clock};
 use super::conflict::{NO_STAMP, stamp};
 use super::names::Names;
-use super::plan::{Direction, Plan};
+use super::plan::{Direction, End, Plan};
 use super::stopped::late;
 use super::table::{Column, Table};
 use crate::fault::Fault;
@@ -35,20 +36,23 @@ pub struct Prospect {
     pub tables: Result<Vec<(String, Outlook)>, String>,
     /// Why the log of the source cannot be followed, each with what mends it.
     pub hindrances: Vec<String>,
+    /// What would be told or decided wrongly, though nothing keeps it from running.
+    pub warnings: Vec<String>,
 }
 
 /// Looks at both ends of each way of a rule. Nothing is changed.
 pub async fn examine(plan: &Plan) -> Vec<Prospect> {
     let mut prospects = Vec::new();
     for direction in &plan.directions {
-        let mut hindrances = Vec::new();
+        let (mut hindrances, mut warnings) = (Vec::new(), Vec::new());
         let tables = match (listed(&direction.from).await, listed(&direction.to).await) {
-            (Ok(source), Ok(target)) => {
+            (Ok((source, from)), Ok((target, to))) => {
                 let mut tables = outlooks(plan, direction, &source, &target);
                 match logged(plan, direction, &source, &mut tables).await {
                     Ok(found) => hindrances = found,
                     Err(fault) => hindrances.push(fault.to_string()),
                 }
+                warnings = clocks::warnings(plan, direction, from, to);
                 Ok(tables)
             }
             (Err(fault), _) => Err(format!("{}: {fault}", direction.from.words())),
@@ -59,6 +63,7 @@ pub async fn examine(plan: &Plan) -> Vec<Prospect> {
             to: direction.to.words(),
             tables,
             hindrances,
+            warnings,
         });
     }
     prospects
@@ -90,8 +95,13 @@ async fn logged(
     Ok(findings.hindrances)
 }
 
-async fn listed(end: &super::plan::End) -> Result<Vec<Table>, Fault> {
-    let list = async { end.open().await?.tables().await };
+/// Its tables, and its clock.
+async fn listed(end: &End) -> Result<(Vec<Table>, Clock), Fault> {
+    let list = async {
+        let mut store = end.open().await?;
+        let tables = store.tables().await?;
+        Ok((tables, Clock::of(&mut *store).await?))
+    };
     tokio::time::timeout(DEADLINE, list)
         .await
         .unwrap_or_else(|_| Err(late(DEADLINE)))

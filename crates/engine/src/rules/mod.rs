@@ -7,6 +7,7 @@ mod batch;
 mod brake;
 mod broken;
 mod cell;
+mod clocks;
 mod conflict;
 mod copied;
 mod diff;

@@ -175,6 +175,9 @@ pub trait Store: Send {
     /// About how many rows some of its tables have, at least those of `of` where it can tell without long counting. In a name's own case.
     fn sizes<'a>(&'a mut self, of: &'a [&'a str]) -> Pending<'a, Result<HashMap<String, u64>, Fault>>;
 
+    /// What its clock tells, in milliseconds since 1970: the one by which it stamps what is written.
+    fn clock(&mut self) -> Pending<'_, Result<i64, Fault>>;
+
     /// Creates a table with such columns and that key, and nothing more.
     fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>>;
 

@@ -130,6 +130,12 @@ impl Store for SqliteStore {
         Box::pin(self.read(move |connection| sizes(connection, names)))
     }
 
+    fn clock(&mut self) -> Pending<'_, Result<i64, Fault>> {
+        // That of the machine on which the file is opened; julianday() counts from noon of a day long before, to the millisecond.
+        const CLOCK: &str = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
+        Box::pin(self.read(|connection| connection.query_row(CLOCK, [], |row| row.get(0))))
+    }
+
     fn create<'a>(&'a mut self, table: &'a Table) -> Pending<'a, Result<(), Fault>> {
         let statement = creation(table);
         Box::pin(self.read(move |connection| connection.execute_batch(&statement)))

@@ -338,6 +338,40 @@ async fn what_stands_in_the_way_is_told_with_what_mends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn clocks_that_are_apart_are_told() {
+    with_servers(async {
+        let lab = Lab::new()?;
+        let server = MariaDb::primary(&lab, "server").await?;
+        let file = SqliteFile::new(&lab, "file").await?;
+        server.execute(&[&format!("GRANT SELECT ON lab.* TO {PLAIN}@'127.0.0.1'")]).await?;
+        let tree = json!({
+            "replicas": {
+                "shop": { "m": { "role": "master", "dialect": "mariadb", "uri": server.uri(PLAIN) } },
+                "mirror": { "m": { "role": "master", "dialect": "sqlite", "uri": file.uri() } },
+            },
+            "rules": { "both": { "source": "shop", "target": "mirror", "mode": "bidirectional", "conflictResolution": "timestamp", "collections": ["*"] } },
+        });
+        std::fs::write(lab.path().join("t.json"), tree.to_string())?;
+        let check = || -> Result<String> {
+            let check = binary().current_dir(lab.path()).args(["rules", "check", "both", "--tree", "t.json"]).output()?;
+            Ok(String::from_utf8(check.stdout)?)
+        };
+        let said = check()?;
+        ensure!(said.contains("mirror / m → shop / m") && !said.contains("mind:"), "{said}");
+        // Whoever connects from now on writes an hour ago, by a clock that stands.
+        server.execute(&["SET GLOBAL init_connect = 'SET timestamp = UNIX_TIMESTAMP() - 3600'"]).await?;
+        let said = check()?;
+        let apart = "mind: the clock of mirror / m is 360";
+        ensure!(said.matches(apart).count() == 1, "{said}");
+        ensure!(said.contains("s ahead of that of shop / m: whatever mirror / m stamps wins"), "{said}");
+        ensure!(said.contains("mind: the clock of shop / m is 360"), "{said}");
+        ensure!(said.contains("s behind this machine's: how long its changes have waited is told wrong by that"), "{said}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_that_are_not_taken_are_listed() -> Result<()> {
     let shop = Shop::open("cdc").await?;
     let (code, said) = shop.run(&["rules", "dead-letters", "copy"]);

@@ -53,6 +53,9 @@ fn tell(prospect: &Prospect, out: &mut dyn Write) -> Result<bool, Failure> {
     for why in &prospect.hindrances {
         writeln!(out, "    cannot be followed: {}", plain(why))?;
     }
+    for why in &prospect.warnings {
+        writeln!(out, "    mind: {}", plain(why))?;
+    }
     for (name, outlook) in tables {
         let name = plain(name);
         match outlook {
