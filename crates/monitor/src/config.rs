@@ -25,6 +25,8 @@ pub struct Config {
     pub operator_token: Option<Secret<String>>,
     /// More tokens, by name; with any of them reading needs one.
     pub tokens: Vec<Token>,
+    /// A file of tokens (see [`Token::read_all`]), read again when it changes; with one, reading needs a token.
+    pub token_file: Option<PathBuf>,
     /// Serve TLS with this certificate.
     pub tls: Option<TlsFiles>,
     /// How often the source is asked.
@@ -65,6 +67,7 @@ impl Default for Config {
             token: None,
             operator_token: None,
             tokens: Vec::new(),
+            token_file: None,
             tls: None,
             poll: Duration::from_millis(2000),
             activity_buffer_size: 200,
@@ -87,11 +90,11 @@ impl Default for Config {
 impl Config {
     /// Whether reading needs no token.
     pub fn reads_open(&self) -> bool {
-        self.token.is_none() && self.tokens.is_empty()
+        self.token.is_none() && self.tokens.is_empty() && self.token_file.is_none()
     }
 
-    /// Every token, named.
-    pub(crate) fn all_tokens(&self) -> Vec<Token> {
+    /// Every token that does not stand in a file, named.
+    pub(crate) fn own_tokens(&self) -> Vec<Token> {
         let viewer = self
             .token
             .as_ref()

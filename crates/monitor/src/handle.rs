@@ -7,7 +7,7 @@ use crate::history::{self, History};
 use crate::hub::{Busy, Hub};
 use crate::push::{self, Push};
 use crate::server::auth::Access;
-use crate::server::{self, Limits, Site, Tls};
+use crate::server::{self, Limits, Site, Tls, TokenFile};
 use replica_core::{Event, EventKind, Secret, Snapshot, Source};
 use std::fmt;
 use std::io;
@@ -28,6 +28,8 @@ const SCRAPERS: usize = 64;
 pub enum StartError {
     /// The settings do not go together; the text says what to do.
     Settings(String),
+    /// The file of tokens cannot be read; the text names it, and the line if one is wrong.
+    TokenFile(String),
     /// The address cannot be listened at.
     Listen(SocketAddr, io::Error),
 }
@@ -35,7 +37,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Settings(why) => f.write_str(why),
+            Self::Settings(why) | Self::TokenFile(why) => f.write_str(why),
             Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
                 let port = address.port();
                 write!(
@@ -59,8 +61,8 @@ pub struct Handle {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     history: Option<History>,
-    /// They end when all that must survive is written.
-    writing: Vec<JoinHandle<()>>,
+    /// They end by themselves, when all that must survive is written.
+    beside_it: Vec<JoinHandle<()>>,
 }
 
 /// Starts a monitor of `source` on the current tokio runtime. It answers when this returns.
@@ -71,6 +73,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
     let (stop, stopping) = watch::channel(false);
     let tls = start_tls(&config, &stopping)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    let (access, token_file) = open_access(&config, &stopping)?;
     let recorded = open_recording(&config)?;
     let (history, notices) = match recorded {
         Some(_) => (None, Vec::new()),
@@ -84,16 +87,15 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         history.clone(),
         stopping.clone(),
     );
-    let access = Access::new(config.all_tokens(), config.reads_open());
     if !notices.is_empty() {
         // The inbox of a hub that has just begun is empty: it takes them.
         let _ = hub.tell(notices);
     }
     let sample = |history| tokio::spawn(history::sample(hub.clone(), history, stopping.clone()));
-    let mut writing: Vec<_> = history.clone().map(sample).into_iter().collect();
+    let mut beside_it: Vec<_> = history.clone().map(sample).into_iter().collect();
     let alerts = open_alerts(config.alerts).await;
     let watch = |alerts| alert::start(alerts, hub.clone(), history.clone(), stopping.clone());
-    writing.extend(alerts.as_ref().map(watch));
+    beside_it.extend(alerts.as_ref().map(watch));
     let site = Arc::new(Site {
         secure: config.tls.is_some(),
         allow_hosts: config.allow_hosts,
@@ -103,6 +105,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         alerts,
         ..Site::new(hub.clone(), access)
     });
+    beside_it.extend(token_file.map(|file| tokio::spawn(file.follow(Arc::clone(&site)))));
     send_metrics(config.pushes, &site, &stopping)?;
     beside.serve(&site, tls.as_ref(), &stopping);
     // A quick source has answered before the first client can ask; a slow one must not delay the door.
@@ -119,7 +122,7 @@ pub async fn start(config: Config, source: impl Source + 'static) -> Result<Hand
         stop,
         serving,
         history,
-        writing,
+        beside_it,
     })
 }
 
@@ -154,6 +157,20 @@ impl SideDoors {
             tokio::spawn(server::serve(listener, router, limits, stopping.clone()));
         }
     }
+}
+
+/// Who may do what, and the file that may change it.
+fn open_access(
+    config: &Config,
+    stopping: &watch::Receiver<bool>,
+) -> Result<(Access, Option<TokenFile>), StartError> {
+    let (own, reads_open) = (config.own_tokens(), config.reads_open());
+    let Some(path) = config.token_file.clone() else {
+        return Ok((Access::new(own, reads_open), None));
+    };
+    let opened = TokenFile::open(path, own, stopping.clone());
+    let (file, tokens) = opened.map_err(StartError::TokenFile)?;
+    Ok((Access::new(tokens, reads_open), Some(file)))
 }
 
 fn start_tls(config: &Config, stopping: &watch::Receiver<bool>) -> Result<Option<Tls>, StartError> {
@@ -300,8 +317,8 @@ impl Handle {
         self.stop.send_replace(true);
         // It ends by itself within its grace; a panic there was reported already.
         let _ = self.serving.await;
-        for writing in self.writing {
-            let _ = writing.await;
+        for task in self.beside_it {
+            let _ = task.await;
         }
     }
 }

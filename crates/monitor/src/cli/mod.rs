@@ -28,6 +28,7 @@ mod silence;
 mod status;
 #[cfg(feature = "drivers")]
 mod sync;
+mod token;
 mod tree;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -75,6 +76,7 @@ enum Wanted {
     Dashboard(dashboard::Dashboard),
     Incident(incident::Incident),
     Open(open::Open),
+    Token(token::TokenCommand),
     /// List every metric that `/metrics` tells.
     Metrics,
     /// Write a shell's completion script to standard output.
@@ -144,6 +146,7 @@ pub fn main() -> ExitCode {
         Some(Wanted::Dashboard(dashboard)) => dashboard.run(out),
         Some(Wanted::Incident(incident)) => incident.run(out),
         Some(Wanted::Open(open)) => open.run(out),
+        Some(Wanted::Token(token)) => token.run(out),
         Some(Wanted::History(history)) => history.run(out),
         Some(Wanted::Metrics) => metrics::run(out),
         Some(Wanted::Completions { shell }) => {

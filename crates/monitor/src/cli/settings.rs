@@ -4,7 +4,7 @@
 
 use super::Failure;
 use super::push::PushFlags;
-use crate::{AlertSettings, Config, TlsFiles, Token};
+use crate::{AlertSettings, Config, TlsFiles};
 use clap::{Args, ValueEnum};
 use replica_core::Secret;
 use std::collections::HashMap;
@@ -44,7 +44,8 @@ pub(super) struct Flags {
     /// The token that reading needs; visible in `ps`, so prefer MONITOR_TOKEN or --token-file [env: MONITOR_TOKEN]
     #[arg(long, value_name = "SECRET", conflicts_with = "token_file")]
     token: Option<String>,
-    /// A file of tokens: lines of `NAME viewer|operator SECRET` (or `sha256:HEX`), or one secret alone
+    /// A file of tokens, read again when it changes (`token new` writes it): lines of `NAME viewer|operator SECRET [until=TIME]`, or
+    /// one secret alone
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// A file whose first line is the token that writing needs [env: MONITOR_OPERATOR_TOKEN holds the token itself]
@@ -157,7 +158,7 @@ impl Flags {
             host: host.as_deref().map_or(Ok(Config::default().host), address)?,
             port,
             token: self.token(&env)?,
-            tokens: self.tokens(&base)?,
+            token_file: self.token_file.as_ref().map(|file| base.join(file)),
             tls: self
                 .tls_cert
                 .as_ref()
@@ -287,17 +288,6 @@ impl Flags {
             (None, Some(_)) => Ok(None),
             (None, None) => env.secret("MONITOR_TOKEN"),
         }
-    }
-
-    fn tokens(&self, base: &Path) -> Result<Vec<Token>, Failure> {
-        let Some(file) = &self.token_file else {
-            return Ok(Vec::new());
-        };
-        let path = base.join(file);
-        let failed =
-            |why: &dyn std::fmt::Display| Failure::Failed(format!("--token-file {}: {why}", path.display()));
-        let text = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
-        Token::read_all(&text).map_err(|error| failed(&error))
     }
 
     fn operator_token(&self, base: &Path, env: &Environment) -> Result<Option<Secret<String>>, Failure> {

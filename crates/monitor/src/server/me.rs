@@ -1,7 +1,6 @@
 //! `/api/me`: who asks, what that allows, and what this monitor has to offer: so that nobody is offered what would be refused.
 
 use super::auth::Identity;
-use super::token::TokenRole;
 use super::{Site, api};
 use axum::extract::{Extension, State};
 use axum::http::header;
@@ -31,7 +30,7 @@ pub(super) async fn me(State(site): State<Arc<Site>>, who: Option<Extension<Iden
     let who = who.as_deref();
     let body = serde_json::to_vec(&MeInfo {
         name: who.map(|who| who.name.to_string()),
-        role: who.map(|who| word(who.role)),
+        role: who.map(|who| who.role.word()),
         operators: site.access.has_operators(),
         alerts: site.alerts.is_some(),
         history: site.shelf.is_some(),
@@ -42,11 +41,4 @@ pub(super) async fn me(State(site): State<Arc<Site>>, who: Option<Extension<Iden
         (header::CACHE_CONTROL, "no-store"),
     ];
     (headers, body).into_response()
-}
-
-fn word(role: TokenRole) -> &'static str {
-    match role {
-        TokenRole::Viewer => "viewer",
-        TokenRole::Operator => "operator",
-    }
 }

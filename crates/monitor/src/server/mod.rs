@@ -10,6 +10,7 @@ mod balance;
 mod connection;
 mod discovery;
 mod events;
+mod followed;
 mod guard;
 mod hand_out;
 mod history;
@@ -20,6 +21,7 @@ mod page;
 mod stream;
 mod tls;
 pub(crate) mod token;
+mod token_file;
 
 pub(crate) use agent::serve_agents;
 pub(crate) use connection::{Limits, serve};
@@ -27,6 +29,7 @@ pub(crate) use history::Shelf;
 pub(crate) use metrics::whole_text;
 pub(crate) use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
+pub(crate) use token_file::TokenFile;
 
 use crate::alert::Alerts;
 use crate::clock::now_ms;

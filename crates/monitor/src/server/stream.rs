@@ -3,13 +3,14 @@
 //! Each listener is a cursor in the one log. It reads the latest state, replays the last events up to it and goes on from
 //! there: no gap, no double. One that falls out of the log is told to start again.
 
+use super::auth::Identity;
 use super::{Site, error};
 use crate::clock::now_ms;
 use crate::published::Published;
 use crate::stream_log::{Cursor, StreamLog, Told, put_frame};
 use crate::wire::EventInfo;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
@@ -76,19 +77,28 @@ fn reload(now: &Published, missed: bool) -> Bytes {
 /// Events as they happen.
 #[utoipa::path(get, path = "/api/stream",
     responses((status = 200, description = "`id: <seq>` and `data: <event>`", content_type = "text/event-stream", body = EventInfo)))]
-pub(super) async fn stream(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    open(&EVENTS, &site, last_event_id(&headers))
+pub(super) async fn stream(
+    State(site): State<Arc<Site>>,
+    who: Option<Extension<Identity>>,
+    headers: HeaderMap,
+) -> Response {
+    open(&EVENTS, &site, who, last_event_id(&headers))
 }
 
 /// What the page follows. `?after=SEQ` continues from a snapshot; a reconnecting browser's `Last-Event-ID` wins.
 #[utoipa::path(get, path = "/api/live", params(("after" = Option<u64>, Query, description = "The `seq` of a snapshot")),
     responses((status = 200, description = "Named events: hello, delta, stats, log, reload, ping", content_type = "text/event-stream", body = String)))]
-pub(super) async fn live(State(site): State<Arc<Site>>, headers: HeaderMap, uri: Uri) -> Response {
+pub(super) async fn live(
+    State(site): State<Arc<Site>>,
+    who: Option<Extension<Identity>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
     let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let after = query
         .find(|(name, _)| name == "after")
         .and_then(|(_, seq)| seq.parse().ok());
-    open(&LIVE, &site, last_event_id(&headers).or(after))
+    open(&LIVE, &site, who, last_event_id(&headers).or(after))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Option<u64> {
@@ -97,8 +107,13 @@ fn last_event_id(headers: &HeaderMap) -> Option<u64> {
         .and_then(|id| id.to_str().ok()?.trim().parse().ok())
 }
 
-fn open(flavour: &'static Flavour, site: &Arc<Site>, resume: Option<u64>) -> Response {
-    let Some(place) = Place::take(site) else {
+fn open(
+    flavour: &'static Flavour,
+    site: &Arc<Site>,
+    who: Option<Extension<Identity>>,
+    resume: Option<u64>,
+) -> Response {
+    let Some(place) = Place::take(site, who.map(|who| who.0)) else {
         return error(StatusCode::SERVICE_UNAVAILABLE, "too many event streams are open");
     };
     let headers = [
@@ -110,19 +125,24 @@ fn open(flavour: &'static Flavour, site: &Arc<Site>, resume: Option<u64>) -> Res
 }
 
 /// One of the streams that may be open; given back when dropped.
-struct Place(Arc<Site>);
+struct Place {
+    site: Arc<Site>,
+    /// Who listens.
+    who: Option<Identity>,
+}
 
 impl Place {
-    fn take(site: &Arc<Site>) -> Option<Self> {
+    fn take(site: &Arc<Site>, who: Option<Identity>) -> Option<Self> {
         let before = site.streams.fetch_add(1, Relaxed);
-        let place = Self(Arc::clone(site));
-        (before < site.max_streams).then_some(place)
+        let site = Arc::clone(site);
+        let place = Self { site, who };
+        (before < place.site.max_streams).then_some(place)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Relaxed);
+        self.site.streams.fetch_sub(1, Relaxed);
     }
 }
 
@@ -137,10 +157,10 @@ struct Listener {
 
 impl Listener {
     fn new(flavour: &'static Flavour, place: Place, resume: Option<u64>) -> Self {
-        let now = place.0.hub.now();
+        let now = place.site.hub.now();
         let mut listener = Self {
             flavour,
-            cursor: Cursor::new((flavour.log)(&place.0), now.seq),
+            cursor: Cursor::new((flavour.log)(&place.site), now.seq),
             first: VecDeque::new(),
             place,
         };
@@ -154,7 +174,7 @@ impl Listener {
     }
 
     fn start(&mut self, missed: bool) {
-        let now = self.place.0.hub.now();
+        let now = self.place.site.hub.now();
         self.say((self.flavour.start)(&now, missed));
         self.cursor.seq = now.seq;
     }
@@ -175,6 +195,10 @@ impl http_body::Body for Listener {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        // A stream may outlive the token that opened it.
+        if !self.place.site.access.may_stay(self.place.who.as_ref()) {
+            return Poll::Ready(None);
+        }
         let bytes = loop {
             if let Some(bytes) = self.first.pop_front() {
                 break bytes;
@@ -182,7 +206,7 @@ impl http_body::Body for Listener {
             match ready!(self.cursor.poll_next(cx)) {
                 Told::Frames(bytes) => break bytes,
                 Told::Gap => {
-                    self.place.0.resynced.fetch_add(1, Relaxed);
+                    self.place.site.resynced.fetch_add(1, Relaxed);
                     self.start(true);
                 }
                 Told::Silence => break (self.flavour.ping)(),
@@ -221,8 +245,8 @@ mod tests {
             let site = site(stopping);
             site.hub.first().await;
             let begin = Instant::now();
-            let mut listener = Listener::new(flavour, Place::take(&site).unwrap(), None);
-            assert!(Place::take(&site).is_none(), "one stream is the most");
+            let mut listener = Listener::new(flavour, Place::take(&site, None).unwrap(), None);
+            assert!(Place::take(&site, None).is_none(), "one stream is the most");
             loop {
                 let frame = poll_fn(|cx| Pin::new(&mut listener).poll_frame(cx)).await;
                 if frame

@@ -3,20 +3,16 @@
 //! A new pair that cannot be used is reported and the old one stays, as with everything else that is
 //! read again.
 
+use super::followed::Followed;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
-/// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Where the certificate chain and its private key are, both PEM.
 #[derive(Clone, Debug)]
@@ -46,9 +42,9 @@ pub(crate) struct Tls(watch::Receiver<TlsAcceptor>);
 impl Tls {
     /// Loads the pair, and keeps looking at its files until `stop`.
     pub(crate) fn start(files: TlsFiles, stop: watch::Receiver<bool>) -> Result<Self, TlsError> {
-        let stamp = Stamp::of(&files);
+        let followed = Followed::new(vec![files.cert.clone(), files.key.clone()], stop);
         let (newest, acceptor) = watch::channel(load(&files)?);
-        tokio::spawn(follow(files, stamp, newest, stop));
+        tokio::spawn(follow(files, followed, newest));
         Ok(Self(acceptor))
     }
 
@@ -57,35 +53,8 @@ impl Tls {
     }
 }
 
-/// Tells whether a pair of files changed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp([Option<(SystemTime, u64)>; 2]);
-
-impl Stamp {
-    fn of(files: &TlsFiles) -> Self {
-        let stamp = |path: &Path| {
-            let found = fs::metadata(path).ok()?;
-            Some((found.modified().ok()?, found.len()))
-        };
-        Self([stamp(&files.cert), stamp(&files.key)])
-    }
-}
-
-async fn follow(
-    files: TlsFiles,
-    mut seen: Stamp,
-    newest: watch::Sender<TlsAcceptor>,
-    mut stop: watch::Receiver<bool>,
-) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
-        }
-        let now = Stamp::of(&files);
-        if now == seen {
-            continue;
-        }
+async fn follow(files: TlsFiles, mut followed: Followed, newest: watch::Sender<TlsAcceptor>) {
+    while followed.changed().await {
         match load(&files) {
             Ok(acceptor) => {
                 tracing::info!(cert = %files.cert.display(), "certificate loaded again");
@@ -95,7 +64,6 @@ async fn follow(
                 tracing::error!(%error, "the certificate changed but cannot be used; the old one stays")
             }
         }
-        seen = now;
     }
 }
 

@@ -5,6 +5,7 @@
 use replica_core::{Name, Secret};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::time::UNIX_EPOCH;
 
 /// What a token allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,13 +16,32 @@ pub enum TokenRole {
     Operator,
 }
 
+impl TokenRole {
+    /// As files and `/api/me` write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// What [`Self::word`] writes.
+    fn of_word(word: &str) -> Option<Self> {
+        [Self::Viewer, Self::Operator]
+            .into_iter()
+            .find(|role| role.word() == word)
+    }
+}
+
 /// Whoever shows it is somebody.
 #[derive(Clone)]
 pub struct Token {
     /// Whose it is, for the audit.
     pub(crate) name: Name,
     pub(crate) role: TokenRole,
-    pub(super) hash: [u8; 32],
+    /// In milliseconds since 1970: when it ends, if it does.
+    pub(crate) until_ms: Option<i64>,
+    pub(crate) hash: [u8; 32],
 }
 
 /// Why a line of a token file is none. Never quotes the line.
@@ -42,58 +62,81 @@ impl fmt::Display for TokenFileError {
 impl std::error::Error for TokenFileError {}
 
 impl Token {
-    /// The token `secret` of somebody called `name`.
+    /// The token `secret` of somebody called `name`, without an end.
     pub fn new(name: impl Into<Name>, role: TokenRole, secret: &Secret<String>) -> Self {
         Self {
             name: name.into(),
             role,
+            until_ms: None,
             hash: hash(secret.expose()),
         }
     }
 
-    /// Reads a token file: a line for each token, `NAME viewer|operator SECRET`, where the secret may be
-    /// given as `sha256:` and its SHA-256 in hex. A line of one word is the secret of a viewer. Empty lines and
-    /// those that start with `#` do not count.
+    /// Reads a token file: a line for each token, `NAME viewer|operator SECRET [until=TIME]`, where the secret may be
+    /// given as `sha256:` and its SHA-256 in hex, and the time is one of RFC 3339. A line of one word is the secret of
+    /// a viewer. Empty lines and those that start with `#` do not count.
     pub fn read_all(text: &str) -> Result<Vec<Self>, TokenFileError> {
-        let lines = text.lines().map(str::trim).enumerate();
-        let wanted = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        let tokens = wanted
-            .map(|(at, line)| Self::read(line).map_err(|why| TokenFileError { line: at + 1, why }))
-            .collect::<Result<Vec<_>, _>>()?;
-        match tokens.is_empty() {
-            true => Err(TokenFileError {
-                line: 1,
-                why: "there is no token in the file",
-            }),
-            false => Ok(tokens),
-        }
+        let lines = text.lines().enumerate();
+        let read = |(at, line)| Self::read(line).map_err(|why| TokenFileError { line: at + 1, why });
+        lines.filter_map(|line| read(line).transpose()).collect()
     }
 
-    fn read(line: &str) -> Result<Self, &'static str> {
-        let words: Vec<&str> = line.split_whitespace().collect();
+    /// The token of a line of a token file; none in an empty line and a comment.
+    pub(crate) fn read(line: &str) -> Result<Option<Self>, &'static str> {
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        if words.first().is_none_or(|word| word.starts_with('#')) {
+            return Ok(None);
+        }
+        let until = words.get(3).and_then(|word| word.strip_prefix("until="));
+        let until_ms = until.map(read_time).transpose()?;
+        if until.is_some() {
+            words.remove(3);
+        }
         let (name, role, secret) = match words.as_slice() {
             [secret] => ("viewer", TokenRole::Viewer, *secret),
-            [name, "viewer", secret] => (*name, TokenRole::Viewer, *secret),
-            [name, "operator", secret] => (*name, TokenRole::Operator, *secret),
-            [_, _, _] => return Err("the role must be viewer or operator"),
-            _ => return Err("must be `NAME viewer|operator SECRET`, or one word"),
+            [name, role, secret] => {
+                let role = TokenRole::of_word(role).ok_or("the role must be viewer or operator")?;
+                (*name, role, *secret)
+            }
+            _ => return Err("must be `NAME viewer|operator SECRET [until=TIME]`, or one word"),
         };
-        let hash = match secret.strip_prefix("sha256:") {
-            Some(digits) => hex::decode(digits)
-                .ok()
-                .and_then(|bytes| bytes.try_into().ok())
-                .ok_or("`sha256:` must be followed by 64 hexadecimal digits")?,
-            None => hash(secret),
-        };
-        Ok(Self {
+        Ok(Some(Self {
             name: name.into(),
             role,
-            hash,
-        })
+            until_ms,
+            hash: read_secret(secret)?,
+        }))
+    }
+
+    /// Whether it opens anything at `now_ms`.
+    pub(crate) fn is_valid(&self, now_ms: i64) -> bool {
+        self.until_ms.is_none_or(|until| now_ms < until)
+    }
+
+    /// Tells it from every other one, also of the same name, and opens nothing.
+    pub(crate) fn mark(&self) -> String {
+        // Of the hash's hash, so that nobody can look the secret up by it.
+        hex::encode(&Sha256::digest(self.hash)[..8])
     }
 }
 
-pub(super) fn hash(text: &str) -> [u8; 32] {
+fn read_time(text: &str) -> Result<i64, &'static str> {
+    const WHY: &str = "`until=` must be followed by a time in UTC, as in until=2027-01-31T00:00:00Z";
+    let time = humantime::parse_rfc3339_weak(text).map_err(|_| WHY)?;
+    let since = time.duration_since(UNIX_EPOCH).map_err(|_| WHY)?;
+    i64::try_from(since.as_millis()).map_err(|_| WHY)
+}
+
+fn read_secret(text: &str) -> Result<[u8; 32], &'static str> {
+    let Some(digits) = text.strip_prefix("sha256:") else {
+        return Ok(hash(text));
+    };
+    let bytes = hex::decode(digits).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or("`sha256:` must be followed by 64 hexadecimal digits")
+}
+
+/// What is kept of a secret.
+pub(crate) fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
@@ -122,13 +165,24 @@ mod tests {
     }
 
     #[test]
+    fn an_end_is_kept_to() {
+        let token = Token::read("maya operator s until=1970-01-01T00:00:01Z")
+            .unwrap()
+            .unwrap();
+        assert_eq!(token.until_ms, Some(1000));
+        assert!(token.is_valid(999) && !token.is_valid(1000));
+        assert!(Token::read_all("# nobody yet\n").unwrap().is_empty());
+    }
+
+    #[test]
     fn refusals_name_the_line_and_not_the_secret() {
         for (text, line) in [
-            ("", 1),
-            ("# only\n", 1),
             ("ok\nmaya boss s", 2),
             ("a b", 1),
             ("a viewer sha256:12", 1),
+            ("# those\na viewer s until=soon", 2),
+            ("a viewer s 2027-01-31T00:00:00Z", 1),
+            ("a viewer s until=2027-01-31T00:00:00Z more", 1),
         ] {
             let refused = Token::read_all(text).err().unwrap();
             assert_eq!(refused.line, line, "{refused}");

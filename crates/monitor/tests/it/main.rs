@@ -40,6 +40,7 @@ mod scaffold;
 mod security;
 mod support;
 mod tls;
+mod tokens;
 #[cfg(feature = "drivers")]
 #[allow(
     dead_code,
