@@ -33,7 +33,7 @@ pub(crate) struct Identity {
     /// What it allows.
     pub(crate) role: TokenRole,
     /// Which token it was: two may have one name.
-    mark: String,
+    mark: Name,
     /// Whether it came in the address, which may end up in logs: such a one never writes.
     pub(crate) by_query: bool,
 }
@@ -43,7 +43,7 @@ impl Identity {
         Self {
             name: token.name.clone(),
             role: token.role,
-            mark: token.mark(),
+            mark: Name::clone(&token.mark),
             by_query,
         }
     }
@@ -110,7 +110,7 @@ impl Access {
         let (tokens, now) = (self.tokens(), now_ms());
         let found = tokens
             .iter()
-            .rfind(|token| token.is_valid(now) && token.mark() == mark);
+            .rfind(|token| token.is_valid(now) && *token.mark == *mark);
         found.cloned()
     }
 
@@ -195,7 +195,7 @@ mod tests {
         let cookie = access.cookie(&access.token("view", true).unwrap()).unwrap();
         assert_eq!(access.cookie_holder(&cookie).unwrap().role, TokenRole::Viewer);
         let mark = |secret| access.token(secret, false).unwrap().mark;
-        let forged = cookie.replace(&mark("view"), &mark("operate"));
+        let forged = cookie.replace(&*mark("view"), &mark("operate"));
         assert_ne!(forged, cookie);
         assert_eq!(access.cookie_holder(&forged), None);
         let changed = Token::new("viewer", TokenRole::Viewer, &"changed".to_owned().into());

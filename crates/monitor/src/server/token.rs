@@ -2,6 +2,7 @@
 //!
 //! Only hashes are kept. Who shows a token, and what happens to wrong ones, is [`super::auth`]'s business.
 
+use crate::words::time;
 use replica_core::{Name, Secret};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -41,7 +42,9 @@ pub struct Token {
     pub(crate) role: TokenRole,
     /// In milliseconds since 1970: when it ends, if it does.
     pub(crate) until_ms: Option<i64>,
-    pub(crate) hash: [u8; 32],
+    pub(super) hash: [u8; 32],
+    /// Tells it from every other one, also of the same name, and opens nothing. Kept, because every answer asks for it.
+    pub(super) mark: Name,
 }
 
 /// Why a line of a token file is none. Never quotes the line.
@@ -64,11 +67,17 @@ impl std::error::Error for TokenFileError {}
 impl Token {
     /// The token `secret` of somebody called `name`, without an end.
     pub fn new(name: impl Into<Name>, role: TokenRole, secret: &Secret<String>) -> Self {
+        Self::hashed(name, role, hash(secret.expose()))
+    }
+
+    fn hashed(name: impl Into<Name>, role: TokenRole, hash: [u8; 32]) -> Self {
         Self {
             name: name.into(),
             role,
             until_ms: None,
-            hash: hash(secret.expose()),
+            hash,
+            // Of the hash's hash, so that nobody can look the secret up by it.
+            mark: hex::encode(&Sha256::digest(hash)[..8]).into(),
         }
     }
 
@@ -83,45 +92,39 @@ impl Token {
 
     /// The token of a line of a token file; none in an empty line and a comment.
     pub(crate) fn read(line: &str) -> Result<Option<Self>, &'static str> {
-        let mut words: Vec<&str> = line.split_whitespace().collect();
+        let words: Vec<&str> = line.split_whitespace().collect();
         if words.first().is_none_or(|word| word.starts_with('#')) {
             return Ok(None);
         }
-        let until = words.get(3).and_then(|word| word.strip_prefix("until="));
-        let until_ms = until.map(read_time).transpose()?;
-        if until.is_some() {
-            words.remove(3);
-        }
-        let (name, role, secret) = match words.as_slice() {
-            [secret] => ("viewer", TokenRole::Viewer, *secret),
-            [name, role, secret] => {
-                let role = TokenRole::of_word(role).ok_or("the role must be viewer or operator")?;
-                (*name, role, *secret)
-            }
+        let (name, role, secret, until) = match *words.as_slice() {
+            [secret] => ("viewer", "viewer", secret, None),
+            [name, role, secret] => (name, role, secret, None),
+            [name, role, secret, until] => (name, role, secret, Some(until)),
             _ => return Err("must be `NAME viewer|operator SECRET [until=TIME]`, or one word"),
         };
+        let role = TokenRole::of_word(role).ok_or("the role must be viewer or operator")?;
         Ok(Some(Self {
-            name: name.into(),
-            role,
-            until_ms,
-            hash: read_secret(secret)?,
+            until_ms: until.map(read_until).transpose()?,
+            ..Self::hashed(name, role, read_secret(secret)?)
         }))
+    }
+
+    /// What [`Self::read`] reads, with the hash in the place of the secret.
+    pub(crate) fn line(&self) -> String {
+        let until = self.until_ms.map(|until| format!(" until={}", time(until)));
+        let (role, hash) = (self.role.word(), hex::encode(self.hash));
+        format!("{} {role} sha256:{hash}{}", self.name, until.unwrap_or_default())
     }
 
     /// Whether it opens anything at `now_ms`.
     pub(crate) fn is_valid(&self, now_ms: i64) -> bool {
         self.until_ms.is_none_or(|until| now_ms < until)
     }
-
-    /// Tells it from every other one, also of the same name, and opens nothing.
-    pub(crate) fn mark(&self) -> String {
-        // Of the hash's hash, so that nobody can look the secret up by it.
-        hex::encode(&Sha256::digest(self.hash)[..8])
-    }
 }
 
-fn read_time(text: &str) -> Result<i64, &'static str> {
-    const WHY: &str = "`until=` must be followed by a time in UTC, as in until=2027-01-31T00:00:00Z";
+fn read_until(word: &str) -> Result<i64, &'static str> {
+    const WHY: &str = "the fourth word must be its end in UTC, as in until=2027-01-31T00:00:00Z";
+    let text = word.strip_prefix("until=").ok_or(WHY)?;
     let time = humantime::parse_rfc3339_weak(text).map_err(|_| WHY)?;
     let since = time.duration_since(UNIX_EPOCH).map_err(|_| WHY)?;
     i64::try_from(since.as_millis()).map_err(|_| WHY)
@@ -136,7 +139,7 @@ fn read_secret(text: &str) -> Result<[u8; 32], &'static str> {
 }
 
 /// What is kept of a secret.
-pub(crate) fn hash(text: &str) -> [u8; 32] {
+pub(super) fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
@@ -171,6 +174,7 @@ mod tests {
             .unwrap();
         assert_eq!(token.until_ms, Some(1000));
         assert!(token.is_valid(999) && !token.is_valid(1000));
+        assert_eq!(Token::read(&token.line()).unwrap().unwrap().line(), token.line());
         assert!(Token::read_all("# nobody yet\n").unwrap().is_empty());
     }
 

@@ -1,6 +1,7 @@
 //! The file of tokens, read again when it changes.
 //!
-//! What cannot be read leaves the tokens as they are: a slip of whoever edits it locks nobody out, and lets nobody in.
+//! What cannot be read leaves the tokens as they are: a wrong line locks nobody out, and lets nobody in. A file without any token lets
+//! nobody in, and says so.
 
 use super::Site;
 use super::auth::Access;
@@ -52,6 +53,9 @@ impl TokenFile {
 
     fn read(&self) -> Result<Vec<Token>, String> {
         let read = read(&self.path)?;
+        if read.is_empty() {
+            tracing::warn!(file = %self.path.display(), "there is no token in the file: it lets nobody in");
+        }
         Ok(self.others.iter().cloned().chain(read).collect())
     }
 }

@@ -4,9 +4,9 @@ use super::Kept;
 use super::file::TokenLines;
 use crate::cli::Failure;
 use crate::clock::now_ms;
-use crate::server::token::hash;
-use crate::words::{plain, time};
+use crate::words::plain;
 use crate::{Token, TokenRole};
+use replica_core::Secret;
 use std::io::Write;
 use std::time::Duration;
 
@@ -49,10 +49,10 @@ impl From<Role> for TokenRole {
 
 impl New {
     pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        let until_ms = self.until_ms()?;
         let secret = secret()?;
-        let line = self.line(&secret, until_ms);
-        self.refuse_odd_name(&line)?;
+        let mut token = Token::new(self.name.as_str(), self.role.into(), &secret);
+        token.until_ms = self.until_ms()?;
+        self.refuse_odd_name(&token)?;
         let mut file = TokenLines::open(&self.kept.file)?;
         if file.tokens()?.iter().any(|token| *token.name == *self.name) {
             return Err(Failure::Usage(format!(
@@ -60,9 +60,9 @@ impl New {
                 self.name
             )));
         }
-        file.add(line);
+        file.add(token.line());
         file.write()?;
-        Ok(writeln!(out, "{secret}")?)
+        Ok(writeln!(out, "{}", secret.expose())?)
     }
 
     fn until_ms(&self) -> Result<Option<i64>, Failure> {
@@ -76,16 +76,9 @@ impl New {
         Ok(Some(now_ms().saturating_add(ms)))
     }
 
-    fn line(&self, secret: &str, until_ms: Option<i64>) -> String {
-        let (name, role) = (&self.name, TokenRole::from(self.role).word());
-        let until = until_ms.map(|until| format!(" until={}", time(until)));
-        let hash = hex::encode(hash(secret));
-        format!("{name} {role} sha256:{hash}{}", until.unwrap_or_default())
-    }
-
     /// A name must be read back as itself: no space in it, and nothing that makes the line a comment.
-    fn refuse_odd_name(&self, line: &str) -> Result<(), Failure> {
-        let is_read_back = matches!(Token::read(line), Ok(Some(token)) if *token.name == *self.name);
+    fn refuse_odd_name(&self, token: &Token) -> Result<(), Failure> {
+        let is_read_back = matches!(Token::read(&token.line()), Ok(Some(token)) if *token.name == *self.name);
         match is_read_back && plain(&self.name) == self.name {
             true => Ok(()),
             false => Err(Failure::Usage(format!(
@@ -96,9 +89,9 @@ impl New {
     }
 }
 
-fn secret() -> Result<String, Failure> {
+fn secret() -> Result<Secret<String>, Failure> {
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes)
         .map_err(|error| Failure::Failed(format!("there is no chance to be had: {error}")))?;
-    Ok(hex::encode(bytes))
+    Ok(Secret::new(hex::encode(bytes)))
 }
